@@ -1,0 +1,1 @@
+"""CDA documents: the header once, then one module per body."""

@@ -1,0 +1,91 @@
+"""The document of one patient: a FHIR R4 Bundle of type `document`, as bytes. Clock and identifier are arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from transvase.exporters.fhir.composition import composition, sections
+from transvase.exporters.fhir.patient import claims_french_profile
+from transvase.exporters.fhir.patient import patient as patient_resource
+from transvase.exporters.fhir.practice import device, organization
+from transvase.exporters.fhir.practitioner import practitioner, practitioner_role
+from transvase.exporters.fhir.primitive import Json, is_instant
+from transvase.exporters.fhir.release import ips_profile
+from transvase.exporters.fhir.subject import Subject, resource_id
+from transvase.model.identifiers import is_oid
+from transvase.model.record import Record
+
+_META = {"profile": [ips_profile("Bundle")]}
+
+
+def _entry(resource: Json) -> Json:
+    return {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
+
+
+# The same for each patient of a practice, hence written once: some hundred rows, whatever the number of patients.
+@lru_cache(maxsize=64)
+def _practice_entries(row: Any) -> tuple[orjson.Fragment, ...]:
+    return tuple(orjson.Fragment(orjson.dumps(_entry(resource))) for resource in (organization(row), device(row)))
+
+
+@lru_cache(maxsize=1024)
+def _professional_entries(row: Any, practice_oid: str, practice_key: str) -> tuple[orjson.Fragment, ...]:
+    resources = (practitioner_role(row, practice_oid, practice_key), practitioner(row, practice_oid))
+    return tuple(orjson.Fragment(orjson.dumps(_entry(resource))) for resource in resources)
+
+
+def _tobacco_statements(record: Record) -> int:
+    return sum(
+        1 for row in record.get("risk_factor") or () if row.category == "tobacco" and row.assertion != "not_recorded"
+    )
+
+
+def document_bundle(
+    record: Record,
+    *,
+    practice: Any,
+    practitioners: Mapping[str, Any],
+    patient: Any,
+    created: str,
+    identifier: str,
+    qualified: bool = False,
+) -> bytes:
+    """The document of `patient` (a `patient` row) from the rows of `record`, in UTF-8 JSON; same arguments, same bytes.
+
+    `practice` and the values of `practitioners` (by key) are rows; only professionals that a row names enter. `created` is an ISO
+    instant with its offset, `identifier` the OID of the document; ValueError when they are not. `qualified` is the validators'
+    verdict on the identity: without it the national matricule stays out.
+    """
+    if not is_instant(created):
+        raise ValueError("the instant of creation of the document must be ISO 8601, to the second, with its offset")
+    if not is_oid(identifier):
+        raise ValueError("the identifier of the document must be an OID in dotted form")
+    oid = practice.oid
+    subject = Subject(oid, patient.key, practitioners, created[:10], claims_french_profile(patient))
+    person = patient_resource(patient, subject, qualified)
+    found, resources = sections(record, subject)
+    # IPS: a patient with a name, and at most one statement about tobacco.
+    ips = ips_profile("Patient") in person.get("meta", _EMPTY).get("profile", ()) and _tobacco_statements(record) <= 1
+    structure = {"reference": f"urn:uuid:{resource_id(oid, 'practice', practice.key)}"}
+    software = {"reference": f"urn:uuid:{resource_id(oid, 'device', 'Transvase')}"}
+    name = resource_id(oid, "composition", identifier)
+    head = composition(identifier, name, created, [software, structure], structure, subject, found, ips)
+    entries: list[Any] = [_entry(head), _entry(person), *_practice_entries(practice)]
+    for row in subject.professionals:
+        entries.extend(_professional_entries(row, oid, practice.key))
+    entries.extend([{"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in resources])
+    bundle: Json = {"resourceType": "Bundle"}
+    if ips:
+        bundle["meta"] = _META
+    bundle["identifier"] = head["identifier"]
+    bundle["type"] = "document"
+    bundle["timestamp"] = created
+    bundle["entry"] = entries
+    return orjson.dumps(bundle)
+
+
+_EMPTY: Json = {}

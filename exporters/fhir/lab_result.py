@@ -1,0 +1,78 @@
+"""A laboratory result row to its Observation. Digits and units stay as received."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from transvase.exporters.fhir.absence import UNKNOWN, UNKNOWN_CONCEPT, put_required_date
+from transvase.exporters.fhir.primitive import Json, decimal, french_date, text
+from transvase.exporters.fhir.release import ips_profile
+from transvase.exporters.fhir.subject import Subject, resource_id
+from transvase.exporters.fhir.terminology import HL7, concept, fixed
+
+_META = {"profile": [ips_profile("Observation-results-laboratory-pathology")]}
+_CATEGORY = [fixed(f"{HL7}observation-category", "laboratory")]
+_INTERPRETATION = {
+    flag: [fixed(f"{HL7}v3-ObservationInterpretation", flag)] for flag in ("N", "L", "H", "LL", "HH", "A")
+}
+# The laboratory is not a column: IPS requires a performer and says that its absence is to be given a reason.
+_PERFORMER = [UNKNOWN]
+
+
+# Bounds of reference and units recur from patient to patient, values often do.
+@lru_cache(maxsize=1 << 14)
+def _quantity(value: str | None, unit: str) -> Json | None:
+    number = decimal(value)
+    if number is None:
+        return None
+    # The unit is the laboratory's text: claiming UCUM for it would be a guess.
+    return {"value": number, "unit": unit} if unit else {"value": number}
+
+
+def observation(row: Any, subject: Subject) -> Json:
+    """The resource of a result. A value that is no number is a string; both kept when both were received."""
+    resource: Json = {
+        "resourceType": "Observation",
+        "id": resource_id(subject.practice, "lab_result", row.key),
+        "meta": _META,
+        "identifier": subject.identifier("lab_result", row.key),
+        "status": "final",
+        "category": _CATEGORY,
+        "code": concept(row.label, row.code, row.system),
+        "subject": subject.patient,
+    }
+    put_required_date(resource, "effectiveDateTime", row.measured)
+    resource["performer"] = _PERFORMER
+    unit = text(row.unit)
+    quantity = _quantity(row.value, unit)
+    words = text(row.value_text)
+    if quantity is not None:
+        resource["valueQuantity"] = quantity
+        if words:
+            resource["note"] = [{"text": words}]
+    elif words or text(row.value):
+        resource["valueString"] = " ".join(filter(None, (text(row.value), unit if text(row.value) else "", words)))
+    else:
+        resource["dataAbsentReason"] = UNKNOWN_CONCEPT
+    if row.flag in _INTERPRETATION:
+        resource["interpretation"] = _INTERPRETATION[row.flag]
+    if row.low or row.high:
+        low, high = _quantity(row.low, unit), _quantity(row.high, unit)
+        bounds: Json = {}
+        if low is not None:
+            bounds["low"] = low
+        if high is not None:
+            bounds["high"] = high
+        if bounds:
+            resource["referenceRange"] = [bounds]
+    return resource
+
+
+def line(row: Any) -> str:
+    """The row for a reader, unescaped."""
+    measured = f" ({french_date(row.measured)})" if row.measured else ""
+    value = f"{row.value} {row.unit or ''} " if row.value else ""
+    bounds = f" [{row.low or ''} - {row.high or ''}]" if row.low or row.high else ""
+    flag = f" {row.flag}" if row.flag else ""
+    return f"{row.label} : {value}{row.value_text or ''}{flag}{bounds}{measured}"

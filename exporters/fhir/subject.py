@@ -1,0 +1,66 @@
+"""What every resource of one document points to: the patient, the practice, the professionals; and the names of resources.
+
+A name is a UUID version 5 derived from the practice's OID, the canonical table and the row's key: exporting again gives the same
+names, another practice gives others. Writing the resources themselves belongs to their modules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from transvase.exporters.fhir.primitive import Json
+
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+@lru_cache(maxsize=4096)
+def _seed(practice_oid: str, table: str) -> Any:
+    namespace = uuid.uuid5(uuid.NAMESPACE_OID, practice_oid)
+    return hashlib.sha1(namespace.bytes + f"{table}/".encode(), usedforsecurity=False)
+
+
+def resource_id(practice_oid: str, table: str, key: str) -> str:
+    """UUID of the row `key` of `table`: `uuid5(uuid5(NAMESPACE_OID, practice_oid), "table/key")`, six times faster."""
+    digest = _seed(practice_oid, table).copy()
+    digest.update(key.encode())
+    h = digest.hexdigest()
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
+
+
+class Subject:
+    """The references that the resources of one document share. `professionals` fills with those that a row named."""
+
+    __slots__ = ("_practitioners", "_references", "day", "french", "patient", "practice", "professionals", "system")
+
+    def __init__(self, practice: str, patient: str, practitioners: Mapping[str, Any], day: str, french: bool) -> None:
+        """`practice` is its OID, `patient` the key, `day` the day of the document, `french` whether the patient's resource
+        claims FR Core, which FR Core observations require of their subject."""
+        self.practice = practice
+        self.system = f"urn:oid:{practice}"
+        self.day = day
+        self.french = french
+        self.patient: Json = {"reference": f"urn:uuid:{resource_id(practice, 'patient', patient)}"}
+        self.professionals: list[Any] = []
+        self._practitioners = practitioners
+        self._references: dict[str, Json] = {}
+
+    def identifier(self, table: str, key: str) -> list[Json]:
+        """The key of the source row, so that a resource leads back to it."""
+        return [{"system": self.system, "value": f"{table}/{key}"}]
+
+    def professional(self, key: str) -> Json:
+        """Reference to the role of a professional of the practice; to their local number alone when the record lacks them."""
+        reference = self._references.get(key)
+        if reference is None:
+            row = self._practitioners.get(key)
+            if row is None:
+                reference = {"type": "Practitioner", "identifier": {"system": f"{self.system}.2", "value": key}}
+            else:
+                self.professionals.append(row)
+                reference = {"reference": f"urn:uuid:{resource_id(self.practice, 'practitioner_role', key)}"}
+            self._references[key] = reference
+        return reference

@@ -1,0 +1,64 @@
+"""MANIFEST.XML of the outer archive (PORT-60 to PORT-65). The guide models the elements and publishes no namespace: this one and its
+schema are ours, and the schema travels in DOCUMENTATION."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from transvase.formats.portability_manifest import NAMESPACE
+from transvase.formats.xml_text import text as t
+
+# Namespace of export identifiers: one export of one practice at one clock has one identifier.
+_EXPORTS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:transvase:export")
+
+
+class Inner(NamedTuple):
+    """An inner ZIP: name, patient identifier in CX form (empty for the transverse one), size in bytes, SHA-256 in hexadecimal."""
+
+    name: str
+    patient_id: str
+    size: int
+    sha256: str
+
+
+def export_id(practice_oid: str, clock: datetime, kind: str) -> str:
+    """exportId, a UUID derived from who exports, when and what."""
+    return str(uuid.uuid5(_EXPORTS, f"{practice_oid} {clock.isoformat()} {kind}"))
+
+
+def manifest(
+    practice: Any,
+    contact: dict[str, str],
+    software: str,
+    clock: datetime,
+    kind: str,
+    status: str,
+    archives: Iterable[Inner],
+    patients: int,
+) -> Iterator[bytes]:
+    """The manifest in chunks, so that a hundred thousand patients do not stand in memory. `kind` is UNITAIRE, CIBLE or MASSIF;
+    `status` COMPLETE, PARTIAL or SAMPLE."""
+    struct = practice.struct_idnat or practice.key
+    yield (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<Manifest xmlns="{NAMESPACE}">\n'
+        f"  <exportId>{export_id(practice.oid, clock, kind)}</exportId>\n  <exportType>{kind}</exportType>\n"
+        f"  <exportStatus>{status}</exportStatus>\n"
+        f"  <author>\n    <vendor><name>{t(practice.name)}</name><structIdNat>{t(struct)}</structIdNat>"
+        f"<institution>{t(practice.name)}^^^^^&amp;1.2.250.1.71.4.2.2&amp;ISO^IDNST^^^{t(struct)}</institution>"
+        f"<contact><name>{t(contact.get('name', ''))}</name><email>{t(contact.get('email', ''))}</email>"
+        f"<phone>{t(contact.get('phone', ''))}</phone></contact></vendor>\n"
+        f"    <system>{t(struct)}/transvase^Transvase^{t(software)}^^^^^^&amp;1.2.250.1.71.4.2.1&amp;ISO^U^^^RI</system>\n  </author>\n"
+        f"  <statistics><patientArchiveCount>{patients}</patientArchiveCount>"
+        "<transverseArchiveCount>1</transverseArchiveCount></statistics>\n  <Archives>\n"
+    ).encode()
+    for inner in archives:
+        identity = f"<patientId>{t(inner.patient_id)}</patientId>" if inner.patient_id else ""
+        yield (
+            f"    <Archive><archiveid>{inner.name}</archiveid><type>{'PATIENT' if inner.patient_id else 'TRANSVERSE'}</type>{identity}"
+            f"<size>{inner.size}</size><hash>{inner.sha256}</hash></Archive>\n"
+        ).encode()
+    yield b"  </Archives>\n</Manifest>\n"

@@ -1,0 +1,248 @@
+"""PATnnnnn.ZIP: one patient's stand-alone IHE XDM archive (PORT-45 to PORT-54, PORT-70 to PORT-75; sheet `xdm-mssante.md`).
+
+INDEX.HTM, README.TXT, IHE_XDM/SUBSET01/ (synthesis VSM, documents, METADATA.XML), PDF/ (a readable copy of each), DONNEES.JSON (every
+canonical row, nothing left out), ORIGINAUX/ (source bytes that neither CDA nor PDF holds). Values in, bytes out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import orjson
+
+from transvase.exporters import documents, summary
+from transvase.exporters.cda import header as cda_header
+from transvase.exporters.cda import vsm
+from transvase.exporters.documents import Composed, Context
+from transvase.exporters.pdf import writer
+from transvase.formats import cda, zip_stream
+from transvase.formats.ascii_text import file_part, readme
+from transvase.formats.xds_metadata import derive, source_id, submission_set
+from transvase.formats.xds_xml import submit_objects_request
+from transvase.formats.xml_text import text as t
+from transvase.model.clock import utc14
+from transvase.model.identifiers import SUBMISSIONS, SYNTHESES, arc, unique_id
+from transvase.model.record import Record
+
+# Version of DONNEES.JSON's shape; DOCUMENTATION describes it.
+DATA_VERSION = 1
+
+Bodies = Callable[[str], bytes | None]
+
+
+class Line(NamedTuple):
+    """What became of one version of a document; `uri` is empty when there was nothing to carry, that of the first for a repetition."""
+
+    document: str
+    version: str
+    uri: str
+    form: str
+    rung: str
+    unique_id: str
+    checked: bool
+
+
+class PatientArchive(NamedTuple):
+    """The ZIP's bytes, its patient identifier in CX form, and one line per version of a document."""
+
+    data: bytes
+    patient_id: str
+    lines: list[Line]
+
+
+def build(
+    ctx: Context, number: int, patient: Any, record: Record, qualified: bool, header_possible: bool, bodies: Bodies
+) -> PatientArchive:
+    """`bodies` gives the bytes of a SHA-256, or None when the store lost them (a verdict says so beforehand)."""
+    target = cda_header.record_target(patient, ctx.practice.oid, qualified)
+    composed: list[Composed] = [_synthesis(ctx, patient, record, target, header_possible)]
+    lines: list[Line] = []
+    seen = {composed[0].entry.unique_id: composed[0].entry}
+    versions: dict[str, list[Any]] = {}
+    for row in record.get("document_version", []):
+        versions.setdefault(row.document, []).append(row)
+    for document in record.get("document", []):
+        previous = ""
+        rows = sorted(versions.get(document.key, []), key=lambda v: (v.version, v.key))
+        for version in rows:
+            # A former software fed the last version; the id it used stays that of this version alone.
+            fed_as = document.fed_unique_id if version is rows[-1] else None
+            identifier = unique_id(ctx.practice.oid, document.key, version.version, fed_as)
+            body = bodies(version.sha256) if version.sha256 else None
+            if body is None or (not body and version.detected == "empty"):
+                lines.append(Line(document.key, version.key, "", "absent", "", "", False))
+                continue
+            name = _name(len(composed) + 1)
+            one = documents.compose(ctx, target, header_possible, document, version, identifier, previous, body, name)
+            earlier = seen.get(one.entry.unique_id)
+            if earlier is not None and earlier.sha1 == one.entry.sha1:
+                # The same CDA filed twice is one document of the archive, and both rows say where it is.
+                lines.append(Line(document.key, version.key, earlier.uri, "repeated", "", earlier.unique_id, False))
+                continue
+            if earlier is not None:
+                # Two contents under one uniqueId: the second cannot enter the metadata under it.
+                spoilt = version._replace(damage="another document has its uniqueId")
+                one = documents.compose(
+                    ctx, target, header_possible, document, spoilt, identifier, previous, body, name
+                )
+            seen[one.entry.unique_id] = one.entry
+            composed.append(one)
+            lines.append(
+                Line(document.key, version.key, one.entry.uri, one.form, one.rung, one.entry.unique_id, one.checked)
+            )
+            previous = identifier
+        if document.key not in versions:
+            lines.append(Line(document.key, "", "", "absent", "", "", False))
+    # A CDA of its own may name the patient otherwise than the record (an older or local identifier): one archive, one patientId.
+    patient_id = composed[0].entry.patient_id
+    entries = [c.entry._replace(patient_id=patient_id) for c in composed]
+    moment = ctx.clock.replace(tzinfo=None)
+    submission = submission_set(
+        entries,
+        unique_id=f"{ctx.practice.oid}.{SUBMISSIONS}.{arc('archive', patient.key)}.{ctx.clock:%Y%m%d%H%M%S}",
+        source_id=source_id(documents.custodian(ctx), ctx.practice.oid),
+        time=utc14(ctx.clock),
+    )
+    metadata = submit_objects_request(submission, entries, for_xdm=True).encode()
+    files: list[tuple[str, bytes, bool]] = [
+        ("INDEX.HTM", index(ctx), True),
+        ("README.TXT", _readme(ctx, number, len(composed)), True),
+        ("IHE_XDM/", b"", False),
+        ("IHE_XDM/SUBSET01/", b"", False),
+    ]
+    # PDF bytes hardly shrink, and a level-1 CDA is their base64: DEFLATE gives back the third that base64 added.
+    files += [
+        (f"IHE_XDM/SUBSET01/{e.uri}", c.data, not e.uri.endswith(".PDF"))
+        for c, e in zip(composed, entries, strict=True)
+    ]
+    files.append(("IHE_XDM/SUBSET01/METADATA.XML", metadata, True))
+    taken: set[str] = set()
+    for rank, (one, entry) in enumerate(zip(composed, entries, strict=True), 1):
+        files.append((_pdf_name(patient, entry, rank, taken), one.pdf, False))
+    for rank, one in enumerate(composed, 1):
+        if one.original:
+            files.append((f"ORIGINAUX/{_name(rank)}.{one.original[1]}", one.original[0], True))
+    files.append(("DONNEES.JSON", _data(patient, record, lines), True))
+    return PatientArchive(zip_stream.build(files, moment), patient_id, lines)
+
+
+def _name(rank: int) -> str:
+    """8.3 name of the document of that rank; five digits only beyond 9,999."""
+    return f"DOC{rank:04d}"
+
+
+def _pdf_name(patient: Any, entry: Any, rank: int, taken: set[str]) -> str:
+    """PORT-50: date of the act, type, birth name in capitals, given name; the rank when another document has the same four,
+    so that each PDF names one document (PORT-51)."""
+    family = (patient.birth_family or patient.used_family or "").upper()
+    given = patient.birth_first_given or patient.used_given or (patient.birth_given or "").split(" ")[0]
+    day = (entry.service_start_time or entry.creation_time)[:8]
+    stem = f"PDF/{day}_{file_part(entry.type_code.display)}_{file_part(family)}_{file_part(given)}"
+    name = f"{stem}.pdf"
+    # Some file systems ignore case, so a pair that differs only by case collides too.
+    if name.casefold() in taken:
+        name = f"{stem}_{rank:04d}.pdf"
+    taken.add(name.casefold())
+    return name
+
+
+def index(ctx: Context) -> bytes:
+    """INDEX.HTM: issuer and a link to README.TXT (PORT-53)."""
+    issuer = f"{t(ctx.practice.name)} ({t(ctx.practice.struct_idnat or ctx.practice.key)})"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="fr"><head><title>Dossier patient</title></head><body>\n'
+        f"<p>Emetteur : {issuer}</p>\n"
+        '<p>Voir le fichier <a href="README.TXT">README.TXT</a></p>\n</body></html>\n'
+    ).encode()
+
+
+def issuer_lines(ctx: Context) -> list[str]:
+    """The blocks of README.TXT that name the issuer and the software, at all three levels."""
+    row = ctx.practice
+    where = " ".join(v for v in (row.address, row.postal_code, row.city) if v)
+    return [
+        "Emetteur :",
+        "==========",
+        f"   . Nom : {row.name}",
+        f"   . Organisme : {row.name} ({row.struct_idnat or row.key})",
+        f"   . Adresse : {where}",
+        f"   . Telephone : {row.phone or ''}",
+        f"   . Courriel : {row.email or ''}",
+        "",
+        "Application de l'emetteur :",
+        "===========================",
+        "   . Nom : Transvase",
+        f"   . Version : {ctx.software.rsplit(' ', 1)[-1]}",
+        "   . Editeur : projet Transvase",
+        "",
+    ]
+
+
+def _readme(ctx: Context, number: int, count: int) -> bytes:
+    return readme(
+        [
+            *issuer_lines(ctx),
+            "Instructions :",
+            "==============",
+            "   . Cette archive IHE XDM contient le dossier d'un seul patient.",
+            "   . IHE_XDM/SUBSET01 : documents CDA et leurs metadonnees (METADATA.XML), pour les logiciels.",
+            "   . PDF : une copie lisible de chaque document, pour les personnes.",
+            "   . DONNEES.JSON : toutes les donnees du dossier, decrites dans DOCUMENTATION de l'archive principale.",
+            "   . ORIGINAUX : contenus d'origine, lorsqu'un document a du etre converti.",
+            "",
+            "Arborescence :",
+            "==============",
+            f"   PAT{number:05d}.ZIP",
+            "      INDEX.HTM",
+            "      README.TXT",
+            "      IHE_XDM",
+            f"         SUBSET01 ({count} documents)",
+            "            METADATA.XML",
+            "      PDF",
+            "      ORIGINAUX",
+            "      DONNEES.JSON",
+        ]
+    )
+
+
+def _data(patient: Any, record: Record, lines: list[Line]) -> bytes:
+    """Every canonical row of the patient, and where each document went."""
+    tables = {name: [r._asdict() for r in rows] for name, rows in record.items() if rows}
+    where = [line._asdict() for line in lines]
+    return orjson.dumps({"version": DATA_VERSION, "patient": patient._asdict(), "tables": tables, "documents": where})
+
+
+def _synthesis(ctx: Context, patient: Any, record: Record, target: str, header_possible: bool) -> Composed:
+    """The VSM, first document of the archive (PORT-35): signed by the attending doctor when known, with the software as device."""
+    doctor = ctx.signatories.get(patient.attending or "")
+    person = doctor or ctx.responsible
+    set_id = f"{ctx.practice.oid}.{SYNTHESES}.{arc('synthesis', patient.key)}"
+    identifier = f"{set_id}.{ctx.clock:%Y%m%d%H%M%S}"
+    pdf = writer.text_document(vsm.TITLE, summary.blocks(patient, record), created=ctx.clock, identifier=identifier)
+    head = cda_header.Heading(
+        templates=vsm.TEMPLATES,
+        id=identifier,
+        set_id=set_id,
+        version=1,
+        replaces="",
+        type_code=vsm.TYPE_CODE,
+        title=vsm.TITLE,
+        created=ctx.now,
+        act=ctx.now,
+        act_end="",
+        event=vsm.EVENT,
+        extra_participants=vsm.attending_participant(doctor, ctx.structure if doctor else None),
+    )
+    text = cda_header.document(head, target, person, person, ctx.structure, vsm.body(record, set_id), ctx.software)
+    data = text.encode()
+    if header_possible:
+        root = cda.parse(data)
+        if ctx.schema is None or ctx.schema.validate(root):
+            digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+            entry = derive(cda.header(root), data_sha1=digest, size=len(data), uri=f"{_name(1)}.XML")
+            return Composed(data, entry, pdf, "written", "synthesis", None, ctx.schema is not None)
+    return documents.plain(text, pdf, "synthesis", None, (), _name(1), "")

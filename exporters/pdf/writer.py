@@ -1,0 +1,387 @@
+"""Text documents as PDF/A-1b: blocks laid out on A4 pages with the real widths of the typeface.
+
+Blocks in, bytes out, no clock and no disk. The file structure belongs to `container`, the typefaces to `typeface`; turning
+a body of the practice into blocks belongs to `render` and its readers.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import accumulate
+from typing import NamedTuple
+
+from transvase.exporters.pdf import typeface
+from transvase.exporters.pdf.container import PAGE_HEIGHT, PAGE_WIDTH, Identity, Page, document
+
+# Points. Sizes chosen to read printed; the longest line of body text holds about 95 characters.
+_SIDE, _TOP, _BOTTOM = 50.0, 50.0, 46.0
+_BODY, _BODY_LEADING = 10.0, 13.5
+_CELL, _CELL_LEADING, _CELL_PADDING = 8.5, 11.0, 3.0
+_RUNNING, _RUNNING_LEADING = 8.0, 10.0
+_TITLE = 15.0
+_HEADINGS = (13.0, 11.5, 10.5)
+_TAB = 36.0
+_INNER = PAGE_WIDTH - 2 * _SIDE
+
+# Beyond, a column is too narrow for a word: rows are written as lines instead.
+_COLUMNS_AT_MOST = 20
+# An array of PDF 1.4 holds 8,191 elements (ISO 19005-1, 6.1.12), and the page tree here is one array.
+PAGES_AT_MOST = 8_000
+
+
+class Heading(NamedTuple):
+    """A title inside the document; level 1 to 3, smaller as it deepens."""
+
+    text: str
+    level: int = 1
+
+
+class Paragraph(NamedTuple):
+    """Text wrapped to the page; line feeds break lines, tabs go to the next stop."""
+
+    text: str
+    bold: bool = False
+
+
+class Table(NamedTuple):
+    """Rows of cells. With `header`, the first row is one and comes back on each page."""
+
+    rows: Sequence[Sequence[str]]
+    header: bool = True
+
+
+class Rule(NamedTuple):
+    """A horizontal line."""
+
+
+class PageBreak(NamedTuple):
+    """What follows starts a page."""
+
+
+Block = Heading | Paragraph | Table | Rule | PageBreak
+
+
+class TooLong(ValueError):
+    """The text fills more pages than one PDF/A-1 file may hold."""
+
+
+class Typeset(NamedTuple):
+    """The file, its number of pages, and how many characters no typeface held (written `[U+XXXX]`)."""
+
+    pdf: bytes
+    pages: int
+    coded: int
+
+
+def text_document(
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    created: datetime,
+    identifier: str,
+    language: str = "fr-FR",
+    header: str = "",
+    footer: str = "",
+) -> bytes:
+    """Bytes of a PDF/A-1b document; the same arguments always give the same bytes.
+
+    `title` opens the first page and names the document; empty, it does neither. `header` and `footer` are repeated on every
+    page. `created` carries a time zone. Raises ValueError without one, TooLong above PAGES_AT_MOST.
+    """
+    return typeset(
+        title, blocks, created=created, identifier=identifier, language=language, header=header, footer=footer
+    ).pdf
+
+
+def typeset(
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    created: datetime,
+    identifier: str,
+    language: str = "fr-FR",
+    header: str = "",
+    footer: str = "",
+) -> Typeset:
+    """As `text_document`, with what a caller may have to say about the result."""
+    fitter = _Fitter()
+    shown_title, header, footer = (fitter.fit(text) for text in (title, header, footer))
+    blocks = [fitter.block(block) for block in blocks]
+    layout = _Layout(typeface.SUBSETS[fitter.subset], header, footer)
+    if shown_title.strip():
+        layout.title(shown_title)
+    for block in blocks:
+        layout.add(block)
+    pages = layout.finished()
+    faces = [typeface.face(layout.subset, name) for name in layout.used]
+    shared = [source for face in faces for source in face.objects]
+    pdf = document(Identity(title, created, identifier, language), pages, shared)
+    return Typeset(pdf, len(pages), fitter.coded)
+
+
+class _Fitter:
+    """Makes every text drawable and remembers the heaviest subset asked for."""
+
+    def __init__(self) -> None:
+        self.subset = 0
+        self.coded = 0
+
+    def fit(self, text: str) -> str:
+        text, subset, coded = typeface.fitted(text)
+        self.subset = max(self.subset, subset)
+        self.coded += coded
+        return text
+
+    def block(self, block: Block) -> Block:
+        if isinstance(block, Paragraph):
+            return Paragraph(self.fit(block.text), block.bold)
+        if isinstance(block, Heading):
+            return Heading(self.fit(block.text), block.level)
+        if isinstance(block, Table):
+            return Table([[self.fit(cell) for cell in row] for row in block.rows], block.header)
+        return block
+
+
+class _Layout:
+    """Pages being filled from top to bottom. `y` is the height of the next line's top."""
+
+    def __init__(self, subset: str, header: str, footer: str) -> None:
+        self.subset = subset
+        self.used = ["regular"]
+        self.widths = {"regular": typeface.face(subset, "regular").widths}
+        self.header = self.wrap(header, "regular", _RUNNING, _INNER) if header else []
+        # The page number stands at the right of the footer.
+        self.footer = self.wrap(footer, "regular", _RUNNING, _INNER - 60) if footer else []
+        self.top = PAGE_HEIGHT - _TOP - len(self.header) * _RUNNING_LEADING
+        self.bottom = _BOTTOM + max(0, len(self.footer) - 1) * _RUNNING_LEADING
+        if self.top - self.bottom < PAGE_HEIGHT / 2:
+            raise ValueError("header and footer leave less than half of the page: shorten them")
+        self.text: list[list[bytes]] = []
+        self.drawing: list[list[bytes]] = []
+        self.turn()
+
+    def turn(self) -> None:
+        """Start a page."""
+        if len(self.text) >= PAGES_AT_MOST:
+            raise TooLong(f"more than {PAGES_AT_MOST} pages of text")
+        self.text.append([])
+        self.drawing.append([])
+        self.y = self.top
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing is on the page yet."""
+        return not self.text[-1] and not self.drawing[-1]
+
+    def room(self, height: float) -> None:
+        """Turn the page unless `height` points are left on it."""
+        if self.y - height < self.bottom and not self.fresh:
+            self.turn()
+
+    def face(self, name: str) -> dict[str, int]:
+        if name not in self.widths:
+            self.widths[name] = typeface.face(self.subset, name).widths
+            self.used.append(name)
+        return self.widths[name]
+
+    def wrap(self, text: str, face: str, size: float, width: float) -> list[str]:
+        """Lines of at most `width` points. A word wider than a line is cut; nothing is dropped but the space broken at."""
+        widths = self.face(face)
+        limit = width * 1000 / size
+        lines: list[str] = []
+        for piece in text.split("\n"):
+            if "\t" in piece:
+                piece = _without_tabs(piece, widths, size)
+            ends = list(accumulate(map(widths.__getitem__, piece)))
+            if not ends or ends[-1] <= limit:
+                lines.append(piece)
+                continue
+            start, before = 0, 0
+            while True:
+                end = bisect_right(ends, before + limit, start)
+                if end >= len(piece):
+                    lines.append(piece[start:])
+                    break
+                cut = piece.rfind(" ", start, end + 1)
+                if cut > start and not piece[start:cut].isspace():
+                    lines.append(piece[start:cut])
+                    start = cut + 1
+                else:
+                    end = max(end, start + 1)
+                    lines.append(piece[start:end])
+                    start = end
+                before = ends[start - 1]
+        return lines
+
+    def place(self, lines: Sequence[str], face: str, size: float, leading: float, x: float, top: float) -> None:
+        """Write lines under one another on this page, the first one's top at `top`."""
+        # The base line stands at four fifths of the line's height, the place of the ascender in this typeface.
+        shown = typeface.encoded("\n".join(lines)).replace(b"\0\n", b")Tj T*\n(")
+        self.text[-1].append(
+            b"/F%d %g Tf %g TL 1 0 0 1 %.2f %.2f Tm\n(%b)Tj\n"
+            % (typeface.FACES.index(face), size, leading, x, top - leading * 0.8, shown)
+        )
+
+    def flow(self, lines: Sequence[str], face: str, size: float, leading: float) -> None:
+        """Write lines at the left margin, over as many pages as they need."""
+        start = 0
+        while start < len(lines):
+            fits = int((self.y - self.bottom) / leading)
+            if fits < 1:
+                self.turn()
+                continue
+            part = lines[start : start + fits]
+            self.place(part, face, size, leading, _SIDE, self.y)
+            self.y -= leading * len(part)
+            start += len(part)
+
+    def title(self, text: str) -> None:
+        """The document's own title, in the regular face so that a plain letter embeds only that one."""
+        self.flow(self.wrap(text, "regular", _TITLE, _INNER), "regular", _TITLE, _TITLE * 1.25)
+        self.y -= 4
+        self.rule()
+
+    def add(self, block: Block) -> None:
+        """Lay out one block."""
+        if isinstance(block, Paragraph):
+            face = "bold" if block.bold else "regular"
+            self.flow(self.wrap(block.text, face, _BODY, _INNER), face, _BODY, _BODY_LEADING)
+            self.y -= 4
+        elif isinstance(block, Heading):
+            size = _HEADINGS[min(max(block.level, 1), len(_HEADINGS)) - 1]
+            lines = self.wrap(block.text, "bold", size, _INNER)
+            # A heading alone at the foot of a page announces nothing.
+            self.room(6 + size * 1.25 * len(lines) + 2 * _BODY_LEADING)
+            self.y -= 0 if self.fresh else 6
+            self.flow(lines, "bold", size, size * 1.25)
+            self.y -= 3
+        elif isinstance(block, Table):
+            self.table(block)
+            self.y -= 8
+        elif isinstance(block, Rule):
+            self.rule()
+        elif not self.fresh:
+            self.turn()
+
+    def rule(self) -> None:
+        self.room(8)
+        self.line(_SIDE, self.y - 3, _INNER)
+        self.y -= 8
+
+    def line(self, x: float, y: float, width: float) -> None:
+        self.drawing[-1].append(b"%.2f %.2f m %.2f %.2f l S\n" % (x, y, x + width, y))
+
+    def table(self, table: Table) -> None:
+        columns = max(map(len, table.rows), default=0)
+        if not columns:
+            return
+        if columns > _COLUMNS_AT_MOST:
+            for place, row in enumerate(table.rows):
+                self.add(Paragraph(" | ".join(row), bold=table.header and place == 0))
+            return
+        header = table.header and len(table.rows) > 1
+        widths = self.columns(table.rows, columns, header)
+        heading = self.cells(table.rows[0], widths, "bold") if header else []
+        height = max(map(len, heading), default=0) * _CELL_LEADING + 2 * _CELL_PADDING
+        # A header taller than a third of the page would leave no room for rows: it is then a row like the others.
+        repeated = heading if header and height < (self.top - self.bottom) / 3 else []
+        if repeated:
+            self.room(height + 2 * _CELL_LEADING + 2 * _CELL_PADDING)
+            self.row(repeated, widths, "bold", shaded=True)
+        for place, row in enumerate(table.rows[1 if repeated else 0 :]):
+            face = "bold" if header and not repeated and place == 0 else "regular"
+            self.rows(self.cells(row, widths, face), widths, face, repeated)
+
+    def rows(
+        self, cells: list[list[str]], widths: Sequence[float], face: str, repeated: Sequence[Sequence[str]]
+    ) -> None:
+        """Draw one row, whole on a page where a page can hold it, else over as many as it needs."""
+        capacity = int((self.top - self.bottom - 2 * _CELL_PADDING) / _CELL_LEADING)
+        capacity -= max(map(len, repeated)) + 1 if repeated else 0
+        while any(cells):
+            fits = int((self.y - self.bottom - 2 * _CELL_PADDING) / _CELL_LEADING)
+            height = max(map(len, cells))
+            if height > fits and (fits < 1 or (height <= capacity and not self.fresh)):
+                self.turn()
+                if repeated:
+                    self.row(repeated, widths, "bold", shaded=True)
+                continue
+            self.row([cell[:fits] for cell in cells], widths, face)
+            cells = [cell[fits:] for cell in cells]
+
+    def cells(self, row: Sequence[str], widths: Sequence[float], face: str) -> list[list[str]]:
+        return [
+            self.wrap(text, face, _CELL, width - 2 * _CELL_PADDING)
+            for text, width in zip([*row, *[""] * (len(widths) - len(row))], widths, strict=True)
+        ]
+
+    def row(self, cells: Sequence[Sequence[str]], widths: Sequence[float], face: str, shaded: bool = False) -> None:
+        """Draw one row, or the part of it that the caller found to fit this page."""
+        height = max(map(len, cells)) * _CELL_LEADING + 2 * _CELL_PADDING
+        if shaded:
+            self.drawing[-1].append(b"0.9 g %.2f %.2f %.2f %.2f re f\n" % (_SIDE, self.y - height, sum(widths), height))
+        x = _SIDE
+        for lines, width in zip(cells, widths, strict=True):
+            if any(lines):
+                self.place(lines, face, _CELL, _CELL_LEADING, x + _CELL_PADDING, self.y - _CELL_PADDING)
+            x += width
+        self.y -= height
+        self.line(_SIDE, self.y, sum(widths))
+
+    def columns(self, rows: Sequence[Sequence[str]], count: int, header: bool) -> list[float]:
+        """Widths in points filling the page: what each column asks for, squeezed no narrower than its longest word."""
+        asked, least = [1.0] * count, [1.0] * count
+        for place, row in enumerate(rows):
+            widths = self.face("bold" if header and place == 0 else "regular")
+            for column, cell in enumerate(row):
+                for line in cell.split("\n"):
+                    sizes = [sum(map(widths.__getitem__, word)) for word in line.replace("\t", " " * 8).split(" ")]
+                    natural = sum(sizes) + (len(sizes) - 1) * widths[" "]
+                    asked[column] = max(asked[column], natural)
+                    least[column] = max(least[column], *sizes)
+        # One unit of slack: sums of rounded widths must not wrap a text that set the width of its column.
+        asked, least = ([(size + 1) * _CELL / 1000 + 2 * _CELL_PADDING for size in sizes] for sizes in (asked, least))
+        if sum(asked) <= _INNER:
+            return [size * _INNER / sum(asked) for size in asked]
+        least = [min(size, _INNER / count) for size in least]
+        spare = _INNER - sum(least)
+        wanted = [max(0.0, size - floor) for size, floor in zip(asked, least, strict=True)]
+        return [floor + spare * want / (sum(wanted) or 1) for floor, want in zip(least, wanted, strict=True)]
+
+    def finished(self) -> list[Page]:
+        """The pages with their header, footer and number."""
+        last = len(self.text)
+        resources = typeface.resource_names(self.used)
+        pages = []
+        for number, (text, drawing) in enumerate(zip(self.text, self.drawing, strict=True), 1):
+            label = f"{number}/{last}"
+            extent = sum(map(self.widths["regular"].__getitem__, label)) * _RUNNING / 1000
+            running = [(PAGE_WIDTH - _SIDE - extent, _BOTTOM - 16, [label])]
+            if self.header:
+                running.append((_SIDE, PAGE_HEIGHT - 30, self.header))
+            if self.footer:
+                running.append((_SIDE, self.bottom - 16, self.footer))
+            small = b"/F0 %g Tf %g TL 0.35 g\n" % (_RUNNING, _RUNNING_LEADING) + b"".join(
+                b"1 0 0 1 %.2f %.2f Tm\n(%b)Tj\n"
+                % (x, y, typeface.encoded("\n".join(lines)).replace(b"\0\n", b")Tj T*\n("))
+                for x, y, lines in running
+            )
+            content = b"".join((b"0.6 G 0.5 w\n", *drawing, b"0 g\nBT\n", *text, small, b"ET"))
+            pages.append(Page(content, resources))
+        return pages
+
+
+def _without_tabs(line: str, widths: dict[str, int], size: float) -> str:
+    """Replace each tab by the spaces that reach the next stop."""
+    space, stop = widths[" "], _TAB * 1000 / size
+    done, position = "", 0.0
+    *before, last = line.split("\t")
+    for segment in before:
+        position += sum(map(widths.__getitem__, segment))
+        gap = stop - position % stop
+        spaces = max(1, round(gap / space))
+        position += spaces * space
+        done += segment + " " * spaces
+    return done + last

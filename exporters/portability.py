@@ -1,0 +1,373 @@
+"""The outer archive PA<timestamp>.ZIP (PORT-45, sections D and E): lots of patients become part files in worker processes, then one
+pass assembles them with README, MANIFEST, DOCUMENTATION and TRANSVERSE.ZIP, and computes the digest delivered beside the archive.
+
+A finished part survives an interruption: the same export run again takes it as it is. Memory holds one patient and one lot of rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from datetime import datetime
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+from lxml import etree
+
+from transvase.errors import SettingsInvalid
+from transvase.exporters import documentation, documents, patient_archive, transverse
+from transvase.exporters.documents import Context
+from transvase.exporters.manifest import Inner, manifest
+from transvase.exporters.patient_archive import Line, issuer_lines
+from transvase.formats import canonical, files, zip_stream
+from transvase.formats.ascii_text import readme
+from transvase.formats.bodies import read_body
+from transvase.formats.zip_stream import Member, ZipStream
+from transvase.model.clock import zone
+from transvase.model.record import ROW
+from transvase.model.slot import BUCKETS, PATIENTS_PER_LOT, SLOTS_PER_BUCKET, Lot
+from transvase.model.tables import TABLES
+
+_CHUNK = 1 << 20
+# (patients done, documents done, patients in all)
+Progress = Callable[[int, int, int], None]
+
+
+class Job(NamedTuple):
+    """What a worker needs, small enough to be sent to it: `practice` overrides what the database says, `schema` is the path of the
+    official CDA schema or empty, `clock` ISO with offset."""
+
+    work: str
+    practice: tuple[tuple[str, str], ...]
+    clock: str
+    software: str
+    schema: str
+
+
+class Part(NamedTuple):
+    """A finished lot: its file, and what the assembler and the report need."""
+
+    file: str
+    length: int
+    members: list[Member]
+    inner: list[Inner]
+    forms: dict[str, int]
+    rungs: dict[str, int]
+    checked: int
+    documents: int
+
+
+class _Worker:
+    """Opened once per process: tables, context, schema."""
+
+    def __init__(self, job: Job) -> None:
+        self.base = canonical.connect(Path(job.work), memory="128MB", threads=1)
+        self.ctx = open_context(job, self.base)
+        self.folder = Path(job.work) / "bodies"
+
+    def body(self, digest: str) -> bytes | None:
+        """A body whose bytes have that SHA-256; None when the store lost or spoilt it."""
+        return read_body(self.folder, digest)
+
+
+_worker: _Worker | None = None
+
+
+def open_context(job: Job, base: Any) -> Context:
+    """The practice's context: the first structure of the database, with what the settings override."""
+    rows = base.sql(f"SELECT {TABLES['practice'].select} FROM practice ORDER BY key LIMIT 1").fetchall()
+    given = {k: v for k, v in job.practice if v}
+    if rows:
+        practice = ROW["practice"]._make(rows[0])._replace(**given)
+    else:
+        blank = dict.fromkeys(ROW["practice"]._fields)
+        practice = ROW["practice"](
+            **{**blank, "key": "1", "facility_type": "SA07", "practice_setting": "AMBULATOIRE", **given}
+        )
+    for name in ("name", "oid"):
+        if not getattr(practice, name):
+            raise SettingsInvalid(
+                name=f"practice.{name}", file="transvase.toml", what="the database does not give it, it must be set"
+            )
+    people = [
+        ROW["practitioner"]._make(r)
+        for r in base.sql(f"SELECT {TABLES['practitioner'].select} FROM practitioner ORDER BY key").fetchall()
+    ]
+    schema = etree.XMLSchema(etree.parse(job.schema)) if job.schema else None
+    return documents.context(practice, people, datetime.fromisoformat(job.clock), job.software, schema)
+
+
+def _start(job: Job) -> None:
+    global _worker  # noqa: PLW0603 - one per process, set once by the pool's initializer
+    _worker = _Worker(job)
+
+
+def _lot(lot: Lot, folder: str) -> Part:
+    """Write the part file of a lot; runs in a worker."""
+    worker = _worker
+    if worker is None:
+        raise RuntimeError("worker not started")
+    return write_part(worker, lot, Path(folder))
+
+
+def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
+    """Patients of a lot as framed ZIP members, one after the other, in one file synced once."""
+    path = folder / f"lot-{lot.number:06d}.part"
+    states = {
+        key: (qualified, possible)
+        for key, qualified, possible in worker.base.sql(
+            f"SELECT patient, qualified, header_possible FROM identities WHERE slot BETWEEN {lot.first} AND {lot.last}"
+        ).fetchall()
+    }
+    stamp = zip_stream.dos_time(worker.ctx.clock.replace(tzinfo=None))
+    part = Part(str(path), 0, [], [], {}, {}, 0, 0)
+    offset = checked = count = 0
+    with files.replacing(path) as file:
+        for number, patient, record in canonical.patients(worker.base, lot):
+            one = patient_archive.build(worker.ctx, number, patient, record, *states[patient.key], worker.body)
+            name = f"PAT{number:05d}.ZIP"
+            member = Member(name, zip_stream.STORED, zip_stream.crc(one.data), len(one.data), len(one.data), offset)
+            head = zip_stream.local_header(member, stamp)
+            file.write(head)
+            file.write(one.data)
+            offset += len(head) + len(one.data)
+            part.members.append(member)
+            part.inner.append(Inner(name, one.patient_id, len(one.data), hashlib.sha256(one.data).hexdigest()))
+            count += len({line.document for line in one.lines})
+            checked += _count(one.lines, part)
+    part = part._replace(length=offset, checked=checked, documents=count)
+    files.write(
+        path.with_suffix(".json"),
+        orjson.dumps(
+            {**part._asdict(), "members": [list(m) for m in part.members], "inner": [list(i) for i in part.inner]}
+        ),
+    )
+    return part
+
+
+def _count(lines: list[Line], part: Part) -> int:
+    for line in lines:
+        part.forms[line.form] = part.forms.get(line.form, 0) + 1
+        if line.rung:
+            part.rungs[line.rung] = part.rungs.get(line.rung, 0) + 1
+    return sum(line.checked for line in lines)
+
+
+def _finished(folder: Path, lot: Lot) -> Part | None:
+    """A part that an interrupted run left complete."""
+    index = folder / f"lot-{lot.number:06d}.json"
+    try:
+        found = orjson.loads(index.read_bytes())
+        part = Part(
+            **{**found, "members": [Member(*m) for m in found["members"]], "inner": [Inner(*i) for i in found["inner"]]}
+        )
+        return part if index.with_suffix(".part").stat().st_size == part.length else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def fingerprint(job: Job) -> str:
+    """What a part depends on: extraction, verdicts, practice, clock, software. Parts of another fingerprint are not reused."""
+    digest = hashlib.sha256(repr(job._replace(work="")).encode())
+    work = Path(job.work)
+    for path in (work / "canonical" / "extraction.json", work / "verdicts" / "counts.json"):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Part]:
+    """The part files of the patients of some buckets, in export order; numbering is that of the whole practice."""
+    folder = files.private_folder(Path(job.work) / "parts" / fingerprint(job))
+    with canonical.connect(Path(job.work), threads=1) as base:
+        open_context(job, base)
+        every = canonical.plan(base, PATIENTS_PER_LOT)
+    lots = [lot for lot in every if lot.last // SLOTS_PER_BUCKET in buckets]
+    done = {lot.number: part for lot in lots if (part := _finished(folder, lot))}
+    waiting = [lot for lot in lots if lot.number not in done]
+    total = sum(lot.patients for lot in lots)
+    state = {"patients": sum(len(p.inner) for p in done.values()), "documents": sum(p.documents for p in done.values())}
+
+    def keep(lot: Lot, part: Part) -> None:
+        done[lot.number] = part
+        state["patients"] += len(part.inner)
+        state["documents"] += part.documents
+        progress(state["patients"], state["documents"], total)
+
+    if workers == 1 or len(waiting) < 2:
+        if waiting:
+            _start(job)
+            for lot in waiting:
+                keep(lot, _lot(lot, str(folder)))
+    else:
+        # Spawned, not forked: the same on every system, and DuckDB's threads do not survive a fork.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(job,)) as pool:
+            running = {pool.submit(_lot, lot, str(folder)): lot for lot in waiting}
+            try:
+                while running:
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        keep(running.pop(future), future.result())
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    return [done[lot.number] for lot in lots]
+
+
+def assemble(
+    job: Job, found: list[Part], out: Path, contact: dict[str, str], kind: str = "MASSIF", status: str = "COMPLETE"
+) -> dict[str, Any]:
+    """Write `out/PA….ZIP` and `out/PA….ZIP.sha256`; the export's facts, also kept as `<work>/export.json`."""
+    work = Path(job.work)
+    files.private_folder(out)
+    extraction = canonical.manifest(work)
+    holder = work / "parts" / "transverse.zip"
+    with canonical.connect(work, threads=1) as base:
+        ctx = open_context(job, base)
+        name = f"PA{ctx.clock:%Y%m%dT%H%M%S}.ZIP"
+        with files.replacing(holder) as file:
+            transverse_counts = transverse.write(file, ctx, base, partial(read_body, work / "bodies"), ctx.clock)
+        orphans = base.sql(
+            "SELECT count(*) FROM document WHERE patient IS NULL OR patient NOT IN (SELECT key FROM patient)"
+        ).fetchall()[0][0]
+    inner = [i for part in found for i in part.inner]
+    transverse_line = Inner("TRANSVERSE.ZIP", "", holder.stat().st_size, _digest(holder))
+    described = b"".join(
+        manifest(ctx.practice, contact, job.software, ctx.clock, kind, status, [*inner, transverse_line], len(inner))
+    )
+    target = out / name
+    with files.replacing(target) as file:
+        hashing = _Hashing(file)
+        outer = ZipStream(hashing, ctx.clock.replace(tzinfo=None))  # type: ignore[arg-type]
+        outer.add("README.TXT", _readme(ctx, name, len(inner), contact))
+        outer.add("MANIFEST.XML", described)
+        for path, data in documentation.files(
+            extraction["cells"], extraction["unserved"], job.software, bool(job.schema)
+        ):
+            outer.add(path, data)
+        size = holder.stat().st_size
+        member = Member("TRANSVERSE.ZIP", zip_stream.STORED, _crc(holder), size, size, 0)
+        head = zip_stream.local_header(member, zip_stream.dos_time(ctx.clock.replace(tzinfo=None)))
+        outer.add_framed([member], len(head) + size, _chunks(holder, head))
+        for part in found:
+            outer.add_framed(part.members, part.length, _chunks(Path(part.file)))
+        outer.finish()
+        digest = hashing.digest.hexdigest()
+    files.write(out / f"{name}.sha256", f"{digest}  {name}\n".encode())
+    facts = {
+        "archive": name,
+        "sha256": digest,
+        "size": target.stat().st_size,
+        "clock": job.clock,
+        "software": job.software,
+        "type": kind,
+        "status": status,
+        "patients": len(inner),
+        "documents": sum(p.documents for p in found),
+        "orphans": orphans,
+        "source_documents": extraction["rows"]["document"],
+        "forms": _sum(p.forms for p in found),
+        "rungs": _sum(p.rungs for p in found),
+        "checked": sum(p.checked for p in found),
+        "schema_checked": bool(job.schema),
+        "transverse": transverse_counts,
+    }
+    files.write(work / "export.json", orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    shutil.rmtree(work / "parts", ignore_errors=True)
+    return facts
+
+
+def export(
+    job: Job,
+    out: Path,
+    contact: dict[str, str],
+    *,
+    workers: int = 2,
+    progress: Progress = lambda patients, documents, total: None,
+) -> dict[str, Any]:
+    """Parts of every bucket, then the archive."""
+    return assemble(job, parts(job, range(BUCKETS), workers, progress), out, contact)
+
+
+class _Hashing:
+    """The file of the archive, with the digest of all that passes: the archive is read by nobody before it is sealed.
+    ZipStream goes back only inside `add_chunks`, which the outer archive does not use."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return int(self._file.write(data))
+
+
+def _chunks(path: Path, head: bytes = b"") -> Iterator[bytes]:
+    if head:
+        yield head
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _crc(path: Path) -> int:
+    value = 0
+    for chunk in _chunks(path):
+        value = zip_stream.crc(chunk, value)
+    return value
+
+
+def _sum(parts_counts: Iterator[dict[str, int]] | Any) -> dict[str, int]:
+    out: dict[str, int] = {}
+    for counts in parts_counts:
+        for name, n in counts.items():
+            out[name] = out.get(name, 0) + n
+    return dict(sorted(out.items()))
+
+
+def _readme(ctx: Context, name: str, count: int, contact: dict[str, str]) -> bytes:
+    return readme(
+        [
+            *issuer_lines(ctx),
+            "Contact Portabilite :",
+            "=====================",
+            f"   . Nom : {contact.get('name') or ctx.practice.name}",
+            f"   . Courriel : {contact.get('email') or ctx.practice.email or ''}",
+            f"   . Telephone : {contact.get('phone') or ctx.practice.phone or ''}",
+            "",
+            "Instructions :",
+            "==============",
+            "   . Archive de portabilite d'un cabinet. MANIFEST.XML en donne la liste et les empreintes SHA-256.",
+            "   . Chaque PATnnnnn.ZIP est le dossier complet d'un patient (IHE XDM) et s'ouvre seul.",
+            "   . DOCUMENTATION decrit tous les fichiers ; un lecteur peut etre ecrit a partir d'elle seule.",
+            f"   . L'empreinte du fichier entier est livree a cote : {name}.sha256",
+            "   . Cette archive n'est pas signee (pas de SIGN.XML).",
+            "",
+            "Arborescence :",
+            "==============",
+            f"   {name}",
+            "      README.TXT",
+            "      MANIFEST.XML",
+            "      DOCUMENTATION",
+            "      TRANSVERSE.ZIP",
+            f"      PAT00001.ZIP ... PAT{count:05d}.ZIP",
+        ]
+    )
+
+
+def job_of(
+    work: Path, practice: dict[str, str], clock: datetime, software: str, schema: Path | None, time_zone: str
+) -> Job:
+    """A job from settings; the clock becomes local time of the practice."""
+    local = clock.astimezone(zone(time_zone))
+    return Job(str(work), tuple(sorted(practice.items())), local.isoformat(), software, str(schema or ""))

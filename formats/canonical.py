@@ -1,0 +1,74 @@
+"""The canonical tables on disk: one Parquet file per table under `<work>/canonical`, ordered by slot, patient, key.
+
+Opening them for SQL, and reading lots of patients as records, belong here; what is asked of them belongs to the callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+
+from transvase.errors import WorkMissing
+from transvase.model.record import ROW, Record
+from transvase.model.slot import Lot, lots
+from transvase.model.tables import TABLES
+
+
+def manifest(work: Path) -> dict[str, Any]:
+    """The extraction's manifest; WorkMissing when nothing was extracted."""
+    path = work / "canonical" / "extraction.json"
+    if not path.is_file():
+        raise WorkMissing(path=work.name, what="extraction", command="extract")
+    content: dict[str, Any] = orjson.loads(path.read_bytes())
+    return content
+
+
+def literal(path: Path) -> str:
+    """A path inside SQL text."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def connect(work: Path, *, memory: str = "256MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with one view per canonical table, and per verdict file when there is one."""
+    manifest(work)
+    base = duckdb.connect(config={"memory_limit": memory, "threads": threads, "temp_directory": str(work / "spill")})
+    for name in TABLES:
+        base.execute(
+            f"CREATE VIEW {name} AS FROM read_parquet({literal(work / 'canonical' / f'{name}.parquet')})"
+        ).fetchall()
+    for path in sorted((work / "verdicts").glob("*.parquet")):
+        base.execute(f"CREATE VIEW {path.stem} AS FROM read_parquet({literal(path)})").fetchall()
+    return base
+
+
+def plan(base: duckdb.DuckDBPyConnection, most: int) -> list[Lot]:
+    """Lots of patients in export order."""
+    return list(lots(base.sql("SELECT slot, count(*) FROM patient GROUP BY slot ORDER BY slot").fetchall(), most))
+
+
+def patients(base: duckdb.DuckDBPyConnection, lot: Lot) -> Iterator[tuple[int, Any, Record]]:
+    """(number, patient row, record) of a lot, in export order: slot, then key. One query per table for the whole lot."""
+    records: dict[str, Record] = {}
+    rows: list[Any] = []
+    for name, table in TABLES.items():
+        if not table.patient_column:
+            continue
+        found = base.sql(
+            f"SELECT {table.select} FROM {name} WHERE slot BETWEEN {lot.first} AND {lot.last} ORDER BY slot, {table.patient_column}, key"
+        ).fetchall()
+        make = ROW[name]._make
+        if name == "patient":
+            rows = [make(r) for r in found]
+            records = {r.key: {} for r in rows}
+            continue
+        at = [c.name for c in table.columns].index(table.patient_column)
+        for values in found:
+            record = records.get(values[at])
+            if record is not None:
+                record.setdefault(name, []).append(make(values))
+    for number, row in enumerate(rows, lot.number):
+        yield number, row, records[row.key]

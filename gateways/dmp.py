@@ -1,0 +1,247 @@
+"""Client of the DMP's SOAP services (ITI-41, ITI-18) over mutual TLS. Bytes in, outcome out; no state but the connection.
+
+Every way a call may end is a value of a closed list: what the registry surely did, or that nobody knows. Texts of the server are
+not kept, since they may quote a record.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import ssl
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from transvase.errors import CertificateRefused, ServiceUnreachable
+
+Kind = Literal["accepted", "refused", "doubt", "not_sent", "overloaded"]
+
+_SOAP = "{http://www.w3.org/2003/05/soap-envelope}"
+_STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"
+_RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
+_RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
+_UNIQUE = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
+# The registry may hold what we sent: asked by uniqueId rather than believed refused.
+_DOUBTFUL = {
+    "XDSDuplicateUniqueIdInRegistry",
+    "XDSNonIdenticalHash",
+    "XDSRepositoryBusy",
+    "XDSRegistryBusy",
+    "XDSRepositoryError",
+    "XDSRegistryError",
+}
+
+
+class Answer(NamedTuple):
+    """`code` is the registry's error code when it has the form of one, else ours; `retry_after` seconds asked for, or 0."""
+
+    kind: Kind
+    code: str = ""
+    retry_after: float = 0.0
+
+
+class Entry(NamedTuple):
+    """What the registry holds under a uniqueId."""
+
+    unique_id: str
+    entry_uuid: str
+    sha1: str
+    status: str
+
+
+class Found(NamedTuple):
+    """The answer of a query: `ok` is false when the registry did not answer, and then nothing is known."""
+
+    ok: bool
+    entries: dict[str, Entry]
+    code: str = ""
+
+
+def tls(certificate: Path, key: Path, authority: Path, password: bytes | None) -> ssl.SSLContext:
+    """A context for mutual TLS 1.2 or newer, trusting only `authority`. CertificateRefused names what cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=str(authority))
+    except (OSError, ssl.SSLError):
+        raise CertificateRefused(service="the DMP", reason=f"authority file {authority.name} cannot be read") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # A password callback, even an empty one, keeps OpenSSL from asking on the terminal.
+        context.load_cert_chain(certificate, key, password or b"")
+    except (OSError, ssl.SSLError):
+        raise CertificateRefused(service="the DMP", reason=f"{certificate.name} or its key cannot be used") from None
+    return context
+
+
+class Dmp:
+    """One connection to the services, reused; not shared between threads."""
+
+    def __init__(self, url: str, context: ssl.SSLContext, timeout: float) -> None:
+        parts = urlsplit(url)
+        self._host, self._port, self._path = parts.hostname or "", parts.port or 443, parts.path
+        self._context = context
+        self._timeout = timeout
+        self._connection: http.client.HTTPSConnection | None = None
+        self.base = url
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def submit(self, content_type: str, parts: Iterable[bytes], length: int) -> Answer:
+        """Send an ITI-41 message. CertificateRefused when TLS refuses us or the server's certificate."""
+        status, headers, body, failure = self._post("repository", content_type, parts, length)
+        if failure:
+            return Answer("not_sent" if failure == "unreachable" else "doubt", failure)
+        return read_answer(status, headers, body)
+
+    def query(self, content_type: str, parts: Iterable[bytes], length: int) -> Found:
+        """Send an ITI-18 query by uniqueId."""
+        status, _, body, failure = self._post("registry", content_type, parts, length)
+        if failure or status != 200:
+            return Found(False, {}, failure or f"HTTP{status}")
+        return read_found(body)
+
+    def _post(
+        self, service: str, content_type: str, parts: Iterable[bytes], length: int
+    ) -> tuple[int, dict[str, str], bytes, str]:
+        """(status, headers, body, failure): failure is `unreachable` only when no byte of the request can have arrived."""
+        fresh = self._connection is None
+        if self._connection is None:
+            self._connection = self._open()
+            if self._connection is None:
+                return 0, {}, b"", "unreachable"
+        connection = self._connection
+        try:
+            connection.putrequest("POST", f"{self._path}/{service}", skip_accept_encoding=True)
+            connection.putheader("Content-Type", content_type)
+            connection.putheader("Content-Length", str(length))
+            connection.endheaders()
+            for part in parts:
+                connection.send(part)
+        except ssl.SSLError as error:
+            self.close()
+            raise self._refused(error) from None
+        except OSError:
+            # A server that refuses early answers and closes; its answer may still be read.
+            pass
+        try:
+            response = connection.getresponse()
+            body = response.read()
+        except ssl.SSLError as error:
+            self.close()
+            if fresh:
+                # With TLS 1.3 the refusal of our certificate arrives with the first read.
+                raise self._refused(error) from None
+            return 0, {}, b"", "cut"
+        except TimeoutError:
+            self.close()
+            return 0, {}, b"", "timeout"
+        except (OSError, http.client.HTTPException):
+            self.close()
+            return 0, {}, b"", "cut"
+        headers = {k.lower(): v for k, v in response.getheaders()}
+        if response.will_close:
+            self.close()
+        return response.status, headers, body, ""
+
+    def _open(self) -> http.client.HTTPSConnection | None:
+        connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._context)
+        try:
+            connection.connect()
+        except ssl.SSLCertVerificationError as error:
+            raise CertificateRefused(service="the DMP", reason=f"server certificate: {error.verify_message}") from None
+        except ssl.SSLError as error:
+            raise self._refused(error) from None
+        except OSError:
+            return None
+        return connection
+
+    def _refused(self, error: ssl.SSLError) -> CertificateRefused:
+        return CertificateRefused(service="the DMP", reason=(error.reason or "TLS failure").lower().replace("_", " "))
+
+
+def unreachable(url: str, reason: str) -> ServiceUnreachable:
+    """The error when a service cannot be reached at all."""
+    return ServiceUnreachable(service=f"The DMP at {urlsplit(url).hostname}", reason=reason)
+
+
+def _root(body: bytes) -> etree._Element | None:
+    """The XML of an answer: the first part of a multipart one, or the whole."""
+    start = body.find(b"<", body.find(b"\r\n\r\n") if body.lstrip().startswith(b"--") else 0)
+    if start < 0:
+        return None
+    if body.lstrip().startswith(b"--"):
+        body = body[start : body.rfind(b">") + 1]
+    try:
+        return etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+
+
+def _code(value: str | None) -> str:
+    short = (value or "").rsplit(":", 1)[-1]
+    return short if _CODE.fullmatch(short) else "unknown"
+
+
+def read_answer(status: int, headers: dict[str, str], body: bytes) -> Answer:
+    """Outcome of an ITI-41 answer: Success, Failure, PartialSuccess, SOAP fault, multipart, or a page of a proxy."""
+    if status in (429, 503):
+        wait = headers.get("retry-after", "")
+        return Answer("overloaded", f"HTTP{status}", float(wait) if wait.isascii() and wait.isdigit() else 0.0)
+    root = _root(body)
+    if root is None:
+        return Answer("doubt", "unreadable")
+    fault = root.find(f".//{_SOAP}Fault")
+    if fault is not None:
+        values = [_code(v.text) for v in fault.iter(f"{_SOAP}Value")]
+        # Sender: our message is wrong and was not taken. Receiver: the server failed, perhaps after taking it.
+        return Answer("refused" if values[:1] == ["Sender"] else "doubt", values[-1] if values else "unknown")
+    response = next(root.iter(f"{_RS}RegistryResponse"), None)
+    if response is None:
+        return Answer("doubt", "unreadable")
+    codes = [_code(e.get("errorCode")) for e in response.iter(f"{_RS}RegistryError")]
+    state = response.get("status", "")
+    if state == _STATUS + "Success":
+        return Answer("accepted")
+    if state != _STATUS + "Failure":
+        return Answer("doubt", "PartialSuccess" if state.endswith("PartialSuccess") else "unknown")
+    if not codes or any(c in _DOUBTFUL for c in codes):
+        return Answer("doubt", codes[0] if codes else "unknown")
+    return Answer("refused", codes[0])
+
+
+def read_found(body: bytes) -> Found:
+    """Entries of an ITI-18 answer by uniqueId."""
+    root = _root(body)
+    if root is None:
+        return Found(False, {}, "unreadable")
+    response = next(
+        (n for n in root.iter() if isinstance(n.tag, str) and etree.QName(n).localname == "AdhocQueryResponse"), None
+    )
+    if response is None or response.get("status") != _STATUS + "Success":
+        return Found(False, {}, "Failure")
+    entries = {}
+    for node in response.iter(f"{_RIM}ExtrinsicObject"):
+        unique = next(
+            (
+                i.get("value", "")
+                for i in node.iter(f"{_RIM}ExternalIdentifier")
+                if i.get("identificationScheme") == _UNIQUE
+            ),
+            "",
+        )
+        sha1 = ""
+        for slot in node.iter(f"{_RIM}Slot"):
+            if slot.get("name") == "hash":
+                value = next(slot.iter(f"{_RIM}Value"), None)
+                sha1 = (value.text or "").strip().lower() if value is not None else ""
+        if unique:
+            entries[unique] = Entry(unique, node.get("id", ""), sha1, node.get("status", "").rsplit(":", 1)[-1])
+    return Found(True, entries)

@@ -1,0 +1,1 @@
+"""Canonical data: declarations and values. No file, no network, no Dagster."""

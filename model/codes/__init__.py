@@ -1,0 +1,1 @@
+"""Generated value sets, one module per set (tools/generate_codes.py)."""

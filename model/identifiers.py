@@ -1,0 +1,36 @@
+"""Identifiers derived from the record, never random: the same document has the same uniqueId in every run, archive and submission.
+
+All stand under the practice's own OID; the arcs below it are part of the archive format and never change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+# Arcs under the practice's OID. 1 to 3 number patients, professionals and outside authors by their local key.
+DOCUMENTS, SUBMISSIONS, SYNTHESES, TRANSMISSIONS = 9, 7, 8, 6
+_OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
+
+
+def is_oid(value: str | None) -> bool:
+    """A legal OID of at most 64 characters, the limit of XDS."""
+    return bool(value) and len(value or "") <= 64 and _OID.fullmatch(value or "") is not None
+
+
+def arc(*parts: str) -> int:
+    """A number of 63 bits derived from a key: two of a practice's million documents collide once in ten million practices."""
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def set_id(practice_oid: str, document: str) -> str:
+    """setId of a document: common to its versions."""
+    return f"{practice_oid}.{DOCUMENTS}.{arc('document', document)}"
+
+
+def unique_id(practice_oid: str, document: str, version: int, fed_as: str | None = None) -> str:
+    """uniqueId of a version; the one under which a former software fed it when that is known and legal."""
+    if fed_as and is_oid(fed_as):
+        return fed_as
+    return f"{set_id(practice_oid, document)}.{version}"

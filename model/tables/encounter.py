@@ -1,0 +1,45 @@
+"""Canonical table `encounter`."""
+
+from __future__ import annotations
+
+from transvase.model.table import Column, Kind, Table
+
+ENCOUNTER = Table(
+    "encounter",
+    "A visit, home visit or remote consultation.",
+    "Une consultation, visite ou téléconsultation.",
+    (
+        Column(
+            "key",
+            Kind.TEXT,
+            "Key of the record in the practice's software.",
+            "Clé de l'enregistrement dans le logiciel.",
+            required=True,
+        ),
+        Column(
+            "patient",
+            Kind.TEXT,
+            "Patient the record belongs to.",
+            "Patient concerné.",
+            required=True,
+            references="patient",
+        ),
+        Column(
+            "practitioner",
+            Kind.TEXT,
+            "Professional who made the record.",
+            "Professionnel auteur.",
+            references="practitioner",
+        ),
+        Column("start", Kind.INSTANT, "Start, local time.", "Début, heure locale.", required=True),
+        Column("end", Kind.INSTANT, "End, local time.", "Fin, heure locale."),
+        Column(
+            "mode",
+            Kind.TEXT,
+            "Kind of encounter (HL7 ActEncounterCode).",
+            "Mode de prise en charge.",
+            values=("AMB", "HH", "VR", "EMER", "IMP", "FLD"),
+        ),
+        Column("reason", Kind.TEXT, "Reason as written.", "Motif."),
+    ),
+)

@@ -1,0 +1,40 @@
+"""Canonical table `objection`."""
+
+from __future__ import annotations
+
+from transvase.model.table import Column, Kind, Table
+
+OBJECTION = Table(
+    "objection",
+    "An objection or restriction of the patient, with its author and date.",
+    "Une opposition du patient.",
+    (
+        Column(
+            "key",
+            Kind.TEXT,
+            "Key of the record in the practice's software.",
+            "Clé de l'enregistrement dans le logiciel.",
+            required=True,
+        ),
+        Column(
+            "patient",
+            Kind.TEXT,
+            "Patient the record belongs to.",
+            "Patient concerné.",
+            required=True,
+            references="patient",
+        ),
+        Column("document", Kind.TEXT, "Document concerned; empty for all.", "Document visé.", references="document"),
+        Column(
+            "scope",
+            Kind.TEXT,
+            "What the patient objects to.",
+            "Portée.",
+            required=True,
+            values=("dmp", "mss_pro", "mss_patient", "all"),
+        ),
+        Column("recorded", Kind.INSTANT, "When it was recorded.", "Date."),
+        Column("recorded_by", Kind.TEXT, "Who recorded it.", "Auteur.", references="practitioner"),
+        Column("reason", Kind.TEXT, "Reason.", "Motif."),
+    ),
+)

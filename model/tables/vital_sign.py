@@ -1,0 +1,34 @@
+"""Canonical table `vital_sign`."""
+
+from __future__ import annotations
+
+from transvase.model.table import Column, Kind, Table
+
+VITAL_SIGN = Table(
+    "vital_sign",
+    "A measure taken in the practice.",
+    "Une constante mesurée au cabinet.",
+    (
+        Column(
+            "key",
+            Kind.TEXT,
+            "Key of the record in the practice's software.",
+            "Clé de l'enregistrement dans le logiciel.",
+            required=True,
+        ),
+        Column(
+            "patient",
+            Kind.TEXT,
+            "Patient the record belongs to.",
+            "Patient concerné.",
+            required=True,
+            references="patient",
+        ),
+        Column("encounter", Kind.TEXT, "Encounter it belongs to.", "Consultation liée.", references="encounter"),
+        Column("code", Kind.TEXT, "LOINC code.", "Code LOINC.", required=True),
+        Column("label", Kind.TEXT, "Label.", "Libellé.", required=True),
+        Column("value", Kind.DECIMAL, "Value, as written.", "Valeur.", required=True),
+        Column("unit", Kind.TEXT, "Unit, UCUM.", "Unité UCUM."),
+        Column("measured", Kind.INSTANT, "When it was measured.", "Date de mesure.", required=True),
+    ),
+)

@@ -1,0 +1,331 @@
+"""The local DMP, SOAP route: services `repository` (ITI-41), `registry` (ITI-18) and `patients` (TD0.2), plus `/control`.
+
+This module receives requests, asks the modules that know, and plays the troubles of the plan. Written from the sheet
+dmp-transactions alone, so that the project's client meets a second reading of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from transvase.sandbox import authority, existence, finding, metadata, multipart, query, rules, server, soap, vihf
+from transvase.sandbox.finding import Finding
+from transvase.sandbox.metadata import APPROVED, DEPRECATED
+from transvase.sandbox.misbehaviour import Misbehaviour, Trouble, read_plan
+from transvase.sandbox.registry import Registry
+from transvase.sandbox.server import Answer, Refusal, Request
+
+HOST = "127.0.0.1"
+SERVICES = "/si-dmp-server/v2/services"
+FEED = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
+EXISTENCE = "urn:hl7-org:v3:PRPA_IN201307UV02"
+
+_PAGE = b"<!DOCTYPE html><html><head><title>Proxy</title></head><body><h1>Service indisponible</h1></body></html>\n"
+_SOAP = "application/soap+xml"
+
+
+class Dmp:
+    """The handler of the three services and of `/control`.
+
+    `plan` gives the trouble of the nth submission received (from 1). `require_vihf` refuses requests without assertion."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        clock: datetime,
+        plan: Mapping[int, Misbehaviour] | None = None,
+        *,
+        require_vihf: bool = False,
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._plan = dict(plan or {})
+        self._require_vihf = require_vihf
+        self._counts: Counter[str] = Counter()
+        self._services = {
+            f"{SERVICES}/repository": self._repository,
+            f"{SERVICES}/registry": self._query,
+            f"{SERVICES}/patients": self._patients,
+        }
+
+    async def handle(self, request: Request) -> Answer | None:
+        """Answer a request; None closes the connection. Raises `Refusal` for what is not even SOAP."""
+        if request.path in ("/control", "/control/state"):
+            return self._control(request)
+        service = self._services.get(request.path)
+        if service is None:
+            raise Refusal(404, "There is no service at this path.")
+        if request.method != "POST":
+            raise Refusal(405, "A service takes POST only.", (("Allow", "POST"),))
+        trouble = None
+        if request.path.endswith("/repository"):
+            self._counts["received"] += 1
+            trouble = self._plan.pop(self._counts["received"], None)
+        if trouble is not None and trouble.trouble in _UNREGISTERED:
+            return _UNREGISTERED[trouble.trouble](trouble)
+        try:
+            answer = service(request, trouble)
+        except soap.Fault as problem:
+            self._counts["refused"] += request.path.endswith("/repository")
+            return Answer(problem.status, f"{_SOAP}; charset=UTF-8", soap.fault(problem))
+        # Whatever an answer tells is on the disk before it leaves.
+        await self._registry.settled()
+        return await _troubled(answer, trouble)
+
+    # The services.
+
+    def _repository(self, request: Request, trouble: Misbehaviour | None) -> Answer:
+        kind, parameters = _content_type(request)
+        if kind != "multipart/related":
+            raise Refusal(415, "Content-Type is not multipart/related.")
+        for name, due in (("type", "application/xop+xml"), ("start-info", _SOAP), ("action", FEED)):
+            if parameters.get(name) != due:
+                raise Refusal(400, f"Parameter {name} of Content-Type is not the one due.")
+        try:
+            package = multipart.read(parameters, request.body)
+            root_kind, root_parameters = multipart.media_type(package.root.headers.get("content-type", ""))
+        except multipart.Unreadable as problem:
+            raise Refusal(400, f"The multipart body is refused: {problem}.") from None
+        charset = root_parameters.get("charset", "").lower()
+        if (root_kind, root_parameters.get("type"), charset) != ("application/xop+xml", _SOAP, "utf-8"):
+            raise Refusal(400, "Content-Type of the root part is not application/xop+xml, UTF-8, application/soap+xml.")
+        envelope = soap.read(package.root.data, _url(request), (FEED,))
+        token = self._token(envelope)
+        self._registry.meet(envelope.message_id, envelope.digest)
+        attachments = {identifier: part.data for identifier, part in package.others.items()}
+        submission = metadata.read(envelope.body, attachments)
+        if token is not None:
+            patient = submission.package.identifiers.get(metadata.SET_PATIENT, "")
+            vihf.check(token, patient, rules.institutions(submission))
+        try:
+            findings = self._registry.submit(envelope.message_id, submission, rules.check(submission))
+        except OSError:
+            raise soap.Fault("The registry cannot write its state file.", "Receiver") from None
+        accepted = all(one.warning for one in findings)
+        self._counts["accepted" if accepted else "refused"] += 1
+        partial = accepted and trouble is not None and trouble.trouble is Trouble.PARTIAL
+        if partial:
+            findings.append(Finding(finding.EXTRA, "Some metadata were not kept.", "RegistryObjectList", warning=True))
+        return _soap(f"{FEED}Response", envelope, query.response(findings, partial=partial))
+
+    def _query(self, request: Request, _: Misbehaviour | None) -> Answer:
+        envelope = self._single(request, QUERY)
+        return _soap(f"{QUERY}Response", envelope, query.answer(envelope.body, self._registry))
+
+    def _patients(self, request: Request, _: Misbehaviour | None) -> Answer:
+        envelope = self._single(request, EXISTENCE)
+        body = existence.answer(envelope.body, self._registry, self._clock)
+        return _soap("urn:hl7-org:v3:PRPA_IN201308UV02", envelope, body)
+
+    def _single(self, request: Request, action: str) -> soap.Envelope:
+        """The envelope of a request that is one XML part."""
+        kind, parameters = _content_type(request)
+        if kind != _SOAP or parameters.get("charset", "utf-8").lower() != "utf-8":
+            raise Refusal(415, f"Content-Type is not {_SOAP} in UTF-8.")
+        if parameters.get("action", action) != action:
+            raise Refusal(400, "Parameter action of Content-Type is not the one due.")
+        envelope = soap.read(request.body, _url(request), (action,))
+        self._token(envelope)
+        self._registry.meet(envelope.message_id, envelope.digest)
+        return envelope
+
+    def _token(self, envelope: soap.Envelope) -> vihf.Token | None:
+        if envelope.security is not None:
+            return vihf.read(envelope.security)
+        if self._require_vihf:
+            raise soap.Fault("Header Security with the VIHF is missing.")
+        return None
+
+    # Control.
+
+    def _control(self, request: Request) -> Answer:
+        if (request.method, request.path) == ("GET", "/control/state"):
+            return _json(200, self._state())
+        if (request.method, request.path) != ("POST", "/control"):
+            raise Refusal(405, "Control takes POST /control and GET /control/state.")
+        try:
+            self._plan = read_plan(json.loads(request.body), self._counts["received"])
+        except UnicodeDecodeError:
+            return _json(400, {"error": "the message is not UTF-8"})
+        except json.JSONDecodeError:
+            return _json(400, {"error": "the message is not JSON"})
+        except ValueError as problem:
+            return _json(400, {"error": str(problem)})
+        return _json(200, {"plan": len(self._plan)})
+
+    def _state(self) -> dict[str, object]:
+        documents = self._registry.documents()
+        statuses = Counter(document.status for document in documents)
+        return {
+            "documents": [document._asdict() for document in documents],
+            "counts": {
+                "received": self._counts["received"],
+                "accepted": self._counts["accepted"],
+                "refused": self._counts["refused"],
+                "submission_sets": self._registry.submission_sets,
+                "documents": len(documents),
+                "approved": statuses[APPROVED],
+                "deprecated": statuses[DEPRECATED],
+            },
+        }
+
+
+_UNREGISTERED: dict[Trouble, Callable[[Misbehaviour], Answer | None]] = {
+    Trouble.HTTP_500: lambda _: Answer(500, "text/plain; charset=UTF-8", b"Internal Server Error\n"),
+    Trouble.FAULT: lambda _: Answer(
+        500, f"{_SOAP}; charset=UTF-8", soap.fault(soap.Fault("The service is unavailable.", "Receiver"))
+    ),
+    Trouble.CUT: lambda _: None,
+    Trouble.HTML_200: lambda _: Answer(200, "text/html", _PAGE),
+    Trouble.HTML_502: lambda _: Answer(502, "text/html", _PAGE),
+    Trouble.OVERLOADED: lambda t: Answer(
+        503, "text/plain; charset=UTF-8", b"Service Unavailable\n", (("Retry-After", str(int(t.seconds))),)
+    ),
+}
+
+
+async def _troubled(answer: Answer, trouble: Misbehaviour | None) -> Answer | None:
+    if trouble is None:
+        return answer
+    if trouble.trouble is Trouble.SLOW:
+        await asyncio.sleep(trouble.seconds)
+    if trouble.trouble is Trouble.CUT_AFTER:
+        return None
+    return answer._replace(copies=2) if trouble.trouble is Trouble.DUPLICATE_ANSWER else answer
+
+
+def _content_type(request: Request) -> tuple[str, dict[str, str]]:
+    try:
+        return multipart.media_type(request.headers.get("content-type", ""))
+    except multipart.Unreadable as problem:
+        raise Refusal(400, f"Content-Type is refused: {problem}.") from None
+
+
+def _url(request: Request) -> str:
+    return f"https://{request.headers['host']}{request.path}"
+
+
+def _soap(action: str, envelope: soap.Envelope, body: str) -> Answer:
+    media_type = f'{_SOAP}; charset=UTF-8; action="{action}"'
+    return Answer(200, media_type, soap.answer(action, envelope.message_id, body))
+
+
+def _json(status: int, value: object) -> Answer:
+    return Answer(status, "application/json", json.dumps(value).encode())
+
+
+async def _run(
+    dmp: Dmp,
+    registry: Registry,
+    keys: authority.Authority,
+    port: int,
+    ready: Callable[[int], None],
+    stop: asyncio.Event,
+) -> None:
+    try:
+        async with server.listening(dmp.handle, server.context(keys), HOST, port) as chosen:
+            ready(chosen)
+            await stop.wait()
+        await registry.settled()
+    finally:
+        registry.close()
+
+
+def serve(
+    folder: Path,
+    patients: Path,
+    port: int,
+    clock: datetime,
+    ready: Callable[[str], None],
+    *,
+    structure: str = authority.STRUCTURE,
+) -> None:
+    """Serve the local DMP on 127.0.0.1 until interrupted (`KeyboardInterrupt`, passed on).
+
+    `folder` holds the certificates and `registry.jsonl`, reused when they exist. `patients` is the CSV of `Registry`.
+    `port` 0 lets the system choose. `ready` receives the URL of the services once connections are accepted. `structure` is
+    the Struct_IdNat of the client certificate. Raises `OSError` (port taken, folder) and `ValueError` (damaged file)."""
+    keys = authority.open_or_create(folder, clock, structure=structure)
+    registry = Registry(folder / "registry.jsonl", patients)
+    dmp = Dmp(registry, clock)
+
+    async def main() -> None:
+        await _run(dmp, registry, keys, port, lambda chosen: ready(_services(chosen)), asyncio.Event())
+
+    asyncio.run(main())
+
+
+def _services(port: int) -> str:
+    return f"https://{HOST}:{port}{SERVICES}"
+
+
+class Sandbox:
+    """A local DMP in a thread, as a context manager: `with Sandbox(folder, patients, clock) as sandbox: sandbox.url`.
+
+    `url` is that of the services (add `/repository`...), `origin` that of the server (`/control`), `port` its port,
+    `authority` the PEM files. The state file is `folder / "registry.jsonl"`: a new Sandbox on the same folder goes on."""
+
+    def __init__(
+        self,
+        folder: Path,
+        patients: Path,
+        clock: datetime,
+        plan: Mapping[int, Misbehaviour] | None = None,
+        *,
+        structure: str = authority.STRUCTURE,
+        require_vihf: bool = False,
+        hostile: bool = False,
+    ) -> None:
+        self.authority = authority.open_or_create(folder, clock, structure=structure, hostile=hostile)
+        self.port = 0
+        self._registry = Registry(folder / "registry.jsonl", patients)
+        self._dmp = Dmp(self._registry, clock, plan, require_vihf=require_vihf)
+        self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._started: concurrent.futures.Future[int] = concurrent.futures.Future()
+        self._thread = threading.Thread(target=self._main, name="sandbox-dmp", daemon=True)
+
+    @property
+    def origin(self) -> str:
+        """`https://127.0.0.1:port`."""
+        return f"https://{HOST}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The URL of the services, without a final slash."""
+        return _services(self.port)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.port = self._started.result()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._stop is not None:
+            loop, event = self._stop
+            loop.call_soon_threadsafe(event.set)
+        self._thread.join()
+
+    def _main(self) -> None:
+        async def main() -> None:
+            stop = asyncio.Event()
+            self._stop = asyncio.get_running_loop(), stop
+            await _run(self._dmp, self._registry, self.authority, 0, self._started.set_result, stop)
+
+        try:
+            asyncio.run(main())
+        except BaseException as problem:
+            if self._started.done():
+                raise
+            self._started.set_exception(problem)

@@ -1,0 +1,99 @@
+"""`generate`: the practice of an invented product as a SQLite file, with the truth about what was planted in it.
+
+The five journeys come first, then as many ordinary patients as asked, some of them spoiled by `defects`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from transvase.errors import BadCall
+from transvase.sources.synthetic import defects, journeys, ordinary
+from transvase.sources.synthetic.cabinet import Cabinet
+from transvase.sources.synthetic.database import Database
+from transvase.sources.synthetic.defects import Truth
+from transvase.sources.synthetic.record import Record
+
+MOST_PATIENTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What was written: rows by table of the product, patients (journeys included), bytes of bodies, and by kind of defect the
+    keys of the product's rows that carry it."""
+
+    rows: Mapping[str, int]
+    patients: int
+    body_bytes: int
+    truth: Mapping[str, tuple[str, ...]]
+
+    @property
+    def planted(self) -> Iterator[tuple[str, str]]:
+        """(kind, product key) of every planted or natural defect."""
+        return ((kind, key) for kind, keys in self.truth.items() for key in keys)
+
+
+def generate(
+    path: Path,
+    *,
+    patients: int = 0,
+    seed: int = 2026,
+    clock: datetime,
+    bodies: bool = True,
+    document_size: int | None = None,
+    examples: Sequence[Path] = (),
+) -> Census:
+    """Write the practice to `path`, with `<stem>.truth.csv` and `<stem>.dmp-patients.csv` beside it.
+
+    `patients` (0 to 100,000) come on top of the journeys. `document_size` is the mean of PDF bodies in bytes; without `bodies`
+    documents have metadata only. `examples` are CDA files filed as received documents in the record of the chronic patient.
+    The same arguments give the same rows. BadCall when a number is out of range."""
+    if not 0 <= patients <= MOST_PATIENTS:
+        raise BadCall(what="the number of patients is out of range", mend=f"ask for 0 to {MOST_PATIENTS}")
+    if document_size is not None and document_size < 1:
+        raise BadCall(what="the size of documents is not positive", mend="give a mean in bytes")
+    beside = {"database": path, "truth": path.with_suffix(".truth.csv"), "dmp": path.with_suffix(".dmp-patients.csv")}
+    building = {name: target.with_name(target.name + ".part") for name, target in beside.items()}
+    for file in building.values():
+        file.unlink(missing_ok=True)
+    database = Database(building["database"])
+    try:
+        cabinet = Cabinet(database, clock.replace(tzinfo=None), seed)
+        truth = Truth()
+        known: list[tuple[str, str, str]] = []
+        count = 0
+        for record in _records(cabinet, patients, examples, truth):
+            truth.observe(record)
+            known += defects.national_state(record)
+            record.save(with_bodies=bodies, size=document_size)
+            count += 1
+        rows = database.finish()
+    except BaseException:
+        database.close()
+        for file in building.values():
+            file.unlink(missing_ok=True)
+        raise
+    _write(building["truth"], ("kind", "table", "key"), truth.lines())
+    _write(building["dmp"], ("ins", "oid", "state"), known)
+    for name in ("truth", "dmp", "database"):
+        building[name].replace(beside[name])
+    return Census(rows, count, database.body_bytes, {k: tuple(v) for k, v in truth.keys.items()})
+
+
+def _records(cabinet: Cabinet, patients: int, examples: Sequence[Path], truth: Truth) -> Iterator[Record]:
+    """Journeys, then ordinary patients with their defects, in the order of the file."""
+    yield from journeys.records(cabinet, examples)
+    for index in range(patients):
+        record, rng = ordinary.patient(cabinet, index)
+        yield from defects.planted(record, rng, index, truth)
+
+
+def _write(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(lines)

@@ -1,0 +1,177 @@
+"""Every setting: type, default, meaning. Read once from `transvase.toml`, then passed down; nothing else reads the environment.
+
+Secrets are never in the file: a setting names a file, or an environment variable holds the value (`TRANSVASE_KEY_PASSWORD`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from transvase.errors import SettingsInvalid, SourceMissing
+
+FILE = "transvase.toml"
+
+
+class Section(BaseModel):
+    """A table of the settings file; an unknown name is an error, so that a typing slip does not silently keep a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Section):
+    """Where the records are."""
+
+    product: str = Field(
+        "synthetic", description="Mapping: the name of an embedded one, or the path of a mapping folder."
+    )
+    path: Path = Field(Path("cabinet.sqlite3"), description="Database of the practice (read only, never written).")
+
+
+class Practice(Section):
+    """What the database does not say of the practice; an empty value keeps what the database says."""
+
+    name: str = Field("", description="Name of the structure.")
+    struct_idnat: str = Field("", description="National structure identifier with its prefix (Struct_IdNat).")
+    oid: str = Field(
+        "", description="OID under which patients and documents are numbered.", pattern=r"^([0-2](\.(0|[1-9]\d*))+)?$"
+    )
+    facility_type: str = Field("", description="Kind of structure, JDV_J02 code such as SA07.")
+    contact_name: str = Field("", description="Contact Portabilité: name (PORT-04).")
+    contact_email: str = Field("", description="Contact Portabilité: e-mail (PORT-04).")
+    contact_phone: str = Field("", description="Contact Portabilité: telephone (PORT-04).")
+
+
+class Work(Section):
+    """Working copies: canonical tables, bodies, verdicts, ledger. They hold health data and are created private."""
+
+    folder: Path = Field(Path("transvase-work"), description="Folder of the working copies.")
+    workers: int = Field(2, ge=1, le=64, description="Processes inside the heavy assets.")
+
+
+class Export(Section):
+    """The portability archive."""
+
+    folder: Path = Field(Path("transvase-out"), description="Folder that receives the archive and the report.")
+    signing_key: Path | None = Field(
+        None, description="PEM private key that signs SIGN.XML; the archive is unsigned without it."
+    )
+    signing_certificate: Path | None = Field(None, description="PEM certificate of that key.")
+
+
+class Feed(Section):
+    """Feeding the DMP."""
+
+    environment: Literal["sandbox", "test", "production"] = Field(
+        "sandbox", description="Which OIDs and services are accepted."
+    )
+    url: str = Field("", description="Base address of the services, up to and without `/repository`.")
+    certificate: Path | None = Field(None, description="PEM certificate of the structure (ORG AUTH_CLI).")
+    key: Path | None = Field(None, description="PEM private key of that certificate.")
+    authority: Path | None = Field(None, description="PEM of the authorities trusted for the service.")
+    submissions_per_second: float = Field(5.0, gt=0, description="Ceiling; the public figure is under 5 a second.")
+    daily_ceiling: int = Field(
+        30_000, ge=0, description="Submissions a day; above 30,000 the Assurance Maladie is told first."
+    )
+    connections: int = Field(2, ge=1, le=16, description="Simultaneous connections.")
+    timeout: float = Field(60.0, gt=0, description="Seconds without an answer before the outcome is in doubt.")
+    unknown_history_before: date | None = Field(
+        None,
+        description="Cut-off decided by the operator: a document of unknown history made on or after it counts as never fed.",
+    )
+    before_obligation: bool = Field(
+        False, description="Also feed documents older than the effective date of their obligation."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        if value and not value.startswith("https://"):
+            raise ValueError("must start with https://")
+        return value.rstrip("/")
+
+
+class Settings(Section):
+    """The whole file."""
+
+    source: Source = Source()
+    practice: Practice = Practice()
+    work: Work = Work()
+    export: Export = Export()
+    feed: Feed = Feed()
+    time_zone: str = Field("Europe/Paris", description="Time zone of the practice's clock.")
+
+
+def load(file: Path) -> Settings:
+    """The settings of a file, relative paths taken from its folder. SettingsInvalid names the first wrong one."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsInvalid(
+            name="(file)", file=file.name, what="the file does not exist, run `transvase init`"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(
+            name="(file)", file=file.name, what=f"it cannot be read: {type(error).__name__}"
+        ) from None
+    try:
+        settings = Settings.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid(name="(file)", file=file.name, what=f"it is not TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(name=name, file=file.name, what=_sentence(first["type"], first["msg"])) from None
+    return anchored(settings, file.resolve().parent)
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "no such setting"
+    return message[0].lower() + message[1:]
+
+
+def anchored(settings: Settings, folder: Path) -> Settings:
+    """The same settings with relative paths made absolute from `folder`."""
+
+    def at(path: Path | None) -> Path | None:
+        return None if path is None else folder / path
+
+    product = settings.source.product
+    if (folder / product).is_dir() and any(mark in product for mark in ("/", "\\", ".")):
+        product = str(folder / product)
+    source = settings.source.model_copy(update={"path": at(settings.source.path), "product": product})
+    work = settings.work.model_copy(update={"folder": at(settings.work.folder)})
+    export = settings.export.model_copy(
+        update={
+            "folder": at(settings.export.folder),
+            "signing_key": at(settings.export.signing_key),
+            "signing_certificate": at(settings.export.signing_certificate),
+        }
+    )
+    feed = settings.feed.model_copy(
+        update={
+            "certificate": at(settings.feed.certificate),
+            "key": at(settings.feed.key),
+            "authority": at(settings.feed.authority),
+        }
+    )
+    return settings.model_copy(update={"source": source, "work": work, "export": export, "feed": feed})
+
+
+def require_source(settings: Settings) -> Path:
+    """The database's path, or SourceMissing."""
+    if not settings.source.path.exists():
+        raise SourceMissing(path=settings.source.path.name)
+    return settings.source.path
+
+
+def key_password() -> bytes | None:
+    """Password of the service key, from the environment only."""
+    value = os.environ.get("TRANSVASE_KEY_PASSWORD")
+    return value.encode() if value else None

@@ -1,0 +1,45 @@
+"""What every test may ask for: the reference data folder, and programs of the system.
+
+`TRANSVASE_SHARED` names the folder (default: `shared` beside the project). Without it, or without a program, the tests
+that need it are skipped and listed by name; with `TRANSVASE_TEST_ALL=1` (make test-all, CI) their absence is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("TRANSVASE_SHARED") or ROOT.parent / "shared")
+ALL = os.environ.get("TRANSVASE_TEST_ALL") == "1"
+
+
+def missing(what: str) -> None:
+    """Fail where everything must run, skip elsewhere."""
+    if ALL:
+        pytest.fail(f"{what} is missing: install it (make test-all does), or run make test")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference data folder."""
+    if not (SHARED / "reference").is_dir():
+        missing("the reference data folder (TRANSVASE_SHARED)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def program():
+    """`program("java")` gives the path of a program from Debian's packages."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            missing(f"the program {name}")
+        return str(path)
+
+    return find

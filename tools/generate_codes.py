@@ -1,0 +1,152 @@
+"""Generate `model/codes/` from the reference sheets: one module per value set.
+
+Run by hand when an edition changes: `python tools/generate_codes.py REFERENCE_DIR`. CI runs it with `--check`, which
+writes nothing and fails when a committed module differs from what the sheets give today.
+Hand-written code imports names from the modules and never types a national code itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "model" / "codes"
+WIDTH = 118
+
+# Sheet -> (module, edition of the publication, one-sentence meaning).
+SETS = {
+    "xds-type-codes.csv": (
+        "type_codes",
+        "JDV_J07 20260505; ASS_X04 20250415; ASS_X16 20240223",
+        "Document types (typeCode) with their class by ASS_X04.",
+    ),
+    "xds-class-codes.csv": ("class_codes", "TRE_A03 20231215", "Document classes (classCode)."),
+    "format-codes.csv": (
+        "format_codes",
+        "JDV_J10 20260629; ASS_A11 5.0.0",
+        "Document formats (formatCode) with the CDA templates that announce them (ASS_A11).",
+    ),
+    "facility-types.csv": ("facility_types", "JDV_J02 20241213", "Kinds of care structures (TRE_R02)."),
+    "practice-settings.csv": ("practice_settings", "JDV_J04 20240927", "Practice settings (TRE_A01)."),
+    "author-specialties.csv": ("author_specialties", "JDV_J01 20241213", "Professions and specialties of authors."),
+    "confidentiality-codes.csv": ("confidentiality_codes", "JDV_J08 20200424", "Confidentiality and visibility codes."),
+    "mandated-documents.csv": (
+        "mandated_documents",
+        "arrêté 26/04/2022 amended 23/05/2024",
+        "Documents that the law asks to be filed, with legs, dates and exclusions.",
+    ),
+}
+
+
+def literal(value: object) -> str:
+    """A Python literal with double quotes, the way the formatter writes it."""
+    if isinstance(value, tuple):
+        inner = ", ".join(literal(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)
+
+
+def tri(cell: str) -> bool | None:
+    return {"true": True, "false": False}.get(cell)
+
+
+def entry(sheet: str, row: dict[str, str]) -> tuple[str, str]:
+    """(dictionary key, constructor call) of one row of a sheet."""
+    base = [
+        row.get("code", ""),
+        row.get("code_system_oid", ""),
+        row.get("code_system_name", ""),
+        row.get("display_fr", ""),
+    ]
+    if sheet == "xds-type-codes.csv":
+        fields: list[object] = [
+            *base,
+            row["class_code"],
+            row["in_jdv_j07_20260505"] == "yes",
+            row["in_dmp_table_ass_x16_20240223"] == "yes",
+        ]
+        return row["code"], f"TypeCode({', '.join(map(literal, fields))})"
+    if sheet == "format-codes.csv":
+        templates = tuple(t for t in row["cda_template_ids_ass_a11"].replace("|", ";").split(";") if t.strip())
+        fields = [*base, tuple(t.strip() for t in templates), row["media_type_n1"], row["in_jdv_j10_20260629"] == "yes"]
+        return row["code"], f"FormatCode({', '.join(map(literal, fields))})"
+    if sheet == "confidentiality-codes.csv":
+        fields = [*base, row["allowed_in_cda_header"] == "yes", row["allowed_in_xds_metadata"] == "yes"]
+        return row["code"], f"ConfidentialityCode({', '.join(map(literal, fields))})"
+    if sheet == "author-specialties.csv":
+        fields = [*base, row["status"] == "active"]
+        return row["code"], f"SpecialtyCode({', '.join(map(literal, fields))})"
+    if sheet == "mandated-documents.csv":
+        certain = "UNCONFIRMED" not in row["note"]
+        fields = [
+            row["id"],
+            row["label_fr"],
+            row["legal_basis"],
+            row["dmp"],
+            row["mss_pro"],
+            row["mss_patient"],
+            row["effective_from"],
+            tuple(e.strip() for e in row["exclusions"].split(";") if e.strip()),
+            tuple(t.strip() for t in row["type_codes"].split(";") if t.strip()),
+            certain,
+            row["note"],
+        ]
+        return row["id"], f"MandatedDocument({', '.join(map(literal, fields))})"
+    return row["code"], f"Code({', '.join(map(literal, base))})"
+
+
+CLASSES = {
+    "xds-type-codes.csv": "TypeCode",
+    "format-codes.csv": "FormatCode",
+    "confidentiality-codes.csv": "ConfidentialityCode",
+    "author-specialties.csv": "SpecialtyCode",
+    "mandated-documents.csv": "MandatedDocument",
+}
+
+
+def module(sheet: str, reference: Path) -> str:
+    """The text of the module generated from one sheet."""
+    _, edition, meaning = SETS[sheet]
+    cls = CLASSES.get(sheet, "Code")
+    with (reference / sheet).open(encoding="utf-8", newline="") as file:
+        rows = [entry(sheet, row) for row in csv.DictReader(file)]
+    lines = [
+        f"# Generated by tools/generate_codes.py from {sheet} ({edition}). Do not edit.",
+        f'"""{meaning} Edition: {edition}."""',
+        "",
+        f"from transvase.model.codes.code import {cls}",
+        "",
+        f"EDITION = {literal(edition)}",
+        f"CODES: dict[str, {cls}] = {{",
+        *(f"    {literal(key)}: {call}," for key, call in rows),
+        "}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("reference", type=Path, help="folder of the reference sheets")
+    parser.add_argument("--check", action="store_true", help="compare only; exit 1 on a difference")
+    options = parser.parse_args()
+    different = []
+    for sheet, (name, _, _) in SETS.items():
+        text, path = module(sheet, options.reference), OUT / f"{name}.py"
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        different.append(path.name)
+        if not options.check:
+            path.write_text(text, encoding="utf-8")
+    if different:
+        print(("out of date: " if options.check else "written: ") + ", ".join(different))
+    return 1 if different and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

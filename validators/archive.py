@@ -1,0 +1,155 @@
+"""Verifying a portability archive: recomputes every digest, opens every inner XDM, compares with the manifest, and says what it
+could not check. Streaming; refuses any container form but ours, so that with the whole-file digest any changed byte is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from transvase.formats import xdm
+from transvase.formats.portability_manifest import ManifestUnreadable, read
+
+_NAME = re.compile(r"PA\d{8}T\d{6}\.ZIP")
+_PATIENT = re.compile(r"PAT\d{5}\.ZIP")
+_TOP = re.compile(r"README\.TXT|MANIFEST\.XML|SIGN\.XML|DOCUMENTATION/.+|TRANSVERSE\.ZIP|PAT\d{5}\.ZIP|VIEWER/.+")
+_CHUNK = 1 << 20
+
+Progress = Callable[[int, int], None]
+
+
+class Report(NamedTuple):
+    """What was found: one sentence per problem, what was checked, what could not be."""
+
+    problems: list[str]
+    checked: dict[str, int]
+    unchecked: list[str]
+
+
+def verify(path: Path, progress: Progress = lambda done, total: None) -> Report:
+    """Verify an archive file and the digest beside it. Problems name members, never values."""
+    found: list[str] = []
+    unchecked: list[str] = []
+    checked = {"bytes": 0, "patient archives": 0}
+    if not _NAME.fullmatch(path.name):
+        found.append(f"The archive's name is not of the form PAaaaammjjThhmmss.ZIP: {path.name}.")
+    beside = path.with_name(path.name + ".sha256")
+    try:
+        expected = beside.read_text(encoding="ascii").split()[0]
+    except (OSError, UnicodeDecodeError, IndexError):
+        expected = ""
+    if not re.fullmatch(r"[0-9a-f]{64}", expected):
+        unchecked.append(
+            "No digest of the whole file stands beside the archive: a change outside the inner archives may go unseen."
+        )
+        expected = ""
+    try:
+        with path.open("rb") as file:
+            checked["bytes"] = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            if expected and _digest(file) != expected:
+                found.append("The file's SHA-256 differs from the one delivered beside it.")
+            file.seek(0)
+            with zipfile.ZipFile(file) as outer:
+                found += list(_members(outer, checked, progress))
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError):
+        found.append("The archive is not a readable ZIP file.")
+    except OSError as error:
+        found.append(f"The archive cannot be read ({type(error).__name__}).")
+    unchecked.append("SIGN.XML: not produced by this version; the issuer is not proved.")
+    unchecked.append("PDF/A-1 conformity of the readable copies.")
+    return Report(found, checked, unchecked)
+
+
+def _digest(file: io.BufferedReader) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _members(outer: zipfile.ZipFile, checked: dict[str, int], progress: Progress) -> Iterator[str]:
+    infos = outer.infolist()
+    names = [i.filename for i in infos]
+    if len(set(names)) != len(names):
+        yield "The archive holds the same name twice."
+    for name in names:
+        if not _TOP.fullmatch(name) or ".." in name or "\\" in name:
+            yield f"Member {names.index(name) + 1} has a name that the layout does not know."
+    for needed in ("README.TXT", "MANIFEST.XML", "TRANSVERSE.ZIP"):
+        if needed not in names:
+            yield f"{needed} is missing."
+    if not any(n.startswith("DOCUMENTATION/") for n in names):
+        yield "DOCUMENTATION is missing."
+    yield from _form(outer, infos)
+    if "MANIFEST.XML" not in names:
+        return
+    try:
+        with outer.open("MANIFEST.XML") as file:
+            head, lines = read(file)  # type: ignore[arg-type]
+    except (ManifestUnreadable, zipfile.BadZipFile, OSError, EOFError) as error:
+        yield f"MANIFEST.XML cannot be read ({type(error).__name__})."
+        return
+    patients = [line for line in lines if line.type == "PATIENT"]
+    if head.patients != len(patients) or head.transverse != len(lines) - len(patients):
+        yield "MANIFEST.XML announces other counts than it lists."
+    listed = {line.name for line in lines}
+    present = {n for n in names if _PATIENT.fullmatch(n) or n == "TRANSVERSE.ZIP"}
+    for name in sorted(present - listed):
+        yield f"{name} is present but not in MANIFEST.XML."
+    for done, line in enumerate(lines, 1):
+        if line.type == "PATIENT" and not line.patient_id:
+            yield f"{line.name}: MANIFEST.XML gives no patientId (PORT-60)."
+        if line.type == "TRANSVERSE" and line.patient_id:
+            yield f"{line.name}: MANIFEST.XML gives a patientId to a transverse archive (PORT-60)."
+        if line.name not in present:
+            yield f"{line.name} is in MANIFEST.XML but not in the archive."
+            continue
+        yield from _inner(outer, line.name, line.size, line.sha256, line.type == "PATIENT")
+        checked["patient archives"] += line.type == "PATIENT"
+        progress(done, len(lines))
+
+
+def _form(outer: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[str]:
+    """Only our container form: members back to back from the first byte, no comment, no encryption, known methods."""
+    if outer.comment:
+        yield "The ZIP carries a comment."
+    at = 0
+    for rank, info in enumerate(sorted(infos, key=lambda i: i.header_offset), 1):
+        if info.header_offset != at:
+            yield f"Bytes stand between the members before member {rank}."
+            return
+        if info.flag_bits & 0x1:
+            yield f"Member {rank} is encrypted."
+        wide = info.file_size >= 0xFFFFFFFF or info.compress_size >= 0xFFFFFFFF
+        at += 30 + len(info.filename.encode()) + (20 if wide else 0) + info.compress_size
+    if at != outer.start_dir:
+        yield "Bytes stand between the last member and the directory."
+
+
+def _inner(outer: zipfile.ZipFile, name: str, size: int, sha256: str, patient: bool) -> Iterator[str]:
+    try:
+        with outer.open(name) as file:
+            digest, length = hashlib.sha256(), 0
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                length += len(chunk)
+        if length != size:
+            yield f"{name}: its size differs from MANIFEST.XML."
+        if digest.hexdigest() != sha256:
+            yield f"{name}: its SHA-256 differs from MANIFEST.XML."
+        with outer.open(name) as file:
+            if patient:
+                for problem in xdm.problems(file):  # type: ignore[arg-type]
+                    yield f"{name}: {problem}"
+            else:
+                with zipfile.ZipFile(file) as inner:
+                    if (bad := inner.testzip()) is not None:
+                        yield f"{name}: member {inner.namelist().index(bad) + 1} is damaged."
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError):
+        yield f"{name} is damaged."
