@@ -34,6 +34,8 @@ from transvase.model.slot import BUCKETS, PATIENTS_PER_LOT, SLOTS_PER_BUCKET, Lo
 from transvase.model.tables import TABLES
 
 _CHUNK = 1 << 20
+# Clock of an export that was begun and not finished: going on with it makes its finished parts serve.
+PENDING = Path("parts") / "clock"
 # (patients done, documents done, patients in all)
 Progress = Callable[[int, int, int], None]
 
@@ -183,6 +185,7 @@ def fingerprint(job: Job) -> str:
 def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Part]:
     """The part files of the patients of some buckets, in export order; numbering is that of the whole practice."""
     folder = files.private_folder(Path(job.work) / "parts" / fingerprint(job))
+    files.write(Path(job.work) / PENDING, job.clock.encode())
     with canonical.connect(Path(job.work), threads=1) as base:
         open_context(job, base)
         every = canonical.plan(base, PATIENTS_PER_LOT)
@@ -215,6 +218,14 @@ def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Pa
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
     return [done[lot.number] for lot in lots]
+
+
+def pending_clock(work: Path) -> datetime | None:
+    """Clock of the export that an interruption left unfinished, or None."""
+    try:
+        return datetime.fromisoformat((work / PENDING).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def assemble(

@@ -211,9 +211,8 @@ def source_patient_info(patient: Patient) -> tuple[str, ...]:
         names = (patient.birth_family, patient.birth_given, patient.given_names)
         lines.append(f"PID-5|{'^'.join(map(_hl7, names))}^^^^L")
     if patient.used_family or patient.used_given:
-        # Without a given name of its own, a name in use goes with the one of birth (official eDISP-MED example).
-        given = patient.used_given or patient.birth_given
-        lines.append(f"PID-5|{_hl7(patient.used_family)}^{_hl7(given)}^^^^^D")
+        # The given name in use is never filled from another (sheet ins-identity.md, 4: EXI ID 08).
+        lines.append(f"PID-5|{_hl7(patient.used_family)}^{_hl7(patient.used_given)}^^^^^D")
     if patient.birth:
         lines.append(f"PID-7|{_hl7(patient.birth[:8])}")
     if patient.sex:

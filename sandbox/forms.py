@@ -6,7 +6,7 @@ Each function says whether a text has the form, or cuts it. Where the form is du
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 ALLOWED_INS_OIDS = frozenset({"1.2.250.1.213.1.4.10"})
 """A sandbox takes test identities only: a production OID here means that someone points real data at it."""
@@ -52,10 +52,17 @@ def is_time(value: str) -> bool:
     if not _TIME.fullmatch(value):
         return False
     try:
-        datetime.strptime(value, "%Y%m%d%H%M%S")
+        _moment(value)
     except ValueError:
         return False
     return True
+
+
+def _moment(value: str) -> datetime:
+    """14 digits as a moment; `strptime` takes ten times longer. Raises `ValueError`."""
+    year, *others = value[:4], *(value[at : at + 2] for at in range(4, 14, 2))
+    month, day, hour, minute, second = map(int, others)
+    return datetime(int(year), month, day, hour, minute, second)
 
 
 def utc(value: str) -> str:
@@ -64,10 +71,9 @@ def utc(value: str) -> str:
     if not cut:
         return ""
     try:
-        local = datetime.strptime(cut[1].ljust(14, "0"), "%Y%m%d%H%M%S")
+        local = _moment(cut[1].ljust(14, "0"))
         offset = timedelta(hours=int(cut[3]), minutes=int(cut[4]))
-        zone = timezone(offset if cut[2] == "+" else -offset)
-        return f"{local.replace(tzinfo=zone).astimezone(timezone.utc):%Y%m%d%H%M%S}"  # noqa: UP017
+        return f"{local - offset if cut[2] == '+' else local + offset:%Y%m%d%H%M%S}"
     except (ValueError, OverflowError):
         return ""
 

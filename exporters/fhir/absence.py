@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Any
 
-from transvase.exporters.fhir.primitive import Json, date_time, text
+from transvase.exporters.fhir.primitive import Json, date_time, text, written
 
 DENIED, NOT_RECORDED = "denied", "not_recorded"
 
@@ -22,14 +22,14 @@ _URL = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
 
 # The record holds a value that is no date: an error, not an ignorance.
-ERRONEOUS: Json = {"extension": [{"url": _URL, "valueCode": "error"}]}
-UNKNOWN: Json = {"extension": [{"url": _URL, "valueCode": "unknown"}]}
-UNKNOWN_CODING: Json = {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}
-UNKNOWN_CONCEPT: Json = {"coding": [UNKNOWN_CODING]}
+ERRONEOUS = written({"extension": [{"url": _URL, "valueCode": "error"}]})
+UNKNOWN = written({"extension": [{"url": _URL, "valueCode": "unknown"}]})
+UNKNOWN_CODING = written({"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"})
+UNKNOWN_CONCEPT = written({"coding": [UNKNOWN_CODING]})
 
 # The software has a place for it and says nothing was recorded; or the record holds no row at all.
-NOT_ASKED: Json = {"coding": [{"system": _EMPTY, "code": "notasked"}], "text": "Non renseigné"}
-UNAVAILABLE: Json = {"coding": [{"system": _EMPTY, "code": "unavailable"}], "text": "Information indisponible"}
+NOT_ASKED = written({"coding": [{"system": _EMPTY, "code": "notasked"}], "text": "Non renseigné"})
+UNAVAILABLE = written({"coding": [{"system": _EMPTY, "code": "unavailable"}], "text": "Information indisponible"})
 
 
 def put_date(resource: Json, name: str, value: str | None) -> None:

@@ -12,17 +12,17 @@ from transvase.exporters.fhir.absence import (
     put_date,
     whole_denial,
 )
-from transvase.exporters.fhir.primitive import Json, french_date, text
+from transvase.exporters.fhir.primitive import Json, french_date, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import HL7, SNOMED, concept, concept_beside, fixed
 
-_META = {"profile": [ips_profile("AllergyIntolerance")]}
+_META = written({"profile": [ips_profile("AllergyIntolerance")]})
 _ACTIVE = fixed(f"{HL7}allergyintolerance-clinical", "active")
 _INACTIVE = fixed(f"{HL7}allergyintolerance-clinical", "inactive")
 _CONFIRMED = fixed(f"{HL7}allergyintolerance-verification", "confirmed")
 _REFUTED = fixed(f"{HL7}allergyintolerance-verification", "refuted")
-_NO_KNOWN_ALLERGY = {"system": SNOMED, "code": "716186003"}
+_NO_KNOWN_ALLERGY = written({"system": SNOMED, "code": "716186003"})
 _SEVERITY = {"mild": "mild", "moderate": "moderate", "severe": "severe"}
 _SEVERITY_FR = {"mild": "légère", "moderate": "modérée", "severe": "sévère"}
 
@@ -71,7 +71,7 @@ def allergy_intolerance(row: Any, subject: Subject) -> Json:
 
 def line(row: Any) -> str:
     """The row for a reader, unescaped."""
-    words: str = row.label or UNLABELLED
+    words = text(row.label) or UNLABELLED
     if row.reaction:
         words += f" : {row.reaction}"
     if row.severity in _SEVERITY_FR:

@@ -13,13 +13,13 @@ from transvase.exporters.fhir.patient import claims_french_profile
 from transvase.exporters.fhir.patient import patient as patient_resource
 from transvase.exporters.fhir.practice import device, organization
 from transvase.exporters.fhir.practitioner import practitioner, practitioner_role
-from transvase.exporters.fhir.primitive import Json, is_instant
+from transvase.exporters.fhir.primitive import Json, is_instant, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.model.identifiers import is_oid
 from transvase.model.record import Record
 
-_META = {"profile": [ips_profile("Bundle")]}
+_META = written({"profile": [ips_profile("Bundle")]})
 
 
 def _entry(resource: Json) -> Json:

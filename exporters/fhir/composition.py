@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from orjson import Fragment
+
 from transvase.exporters.fhir import (
     allergy,
     family_history,
@@ -21,7 +23,7 @@ from transvase.exporters.fhir import (
 )
 from transvase.exporters.fhir.absence import DENIED, NOT_ASKED, NOT_RECORDED, UNAVAILABLE
 from transvase.exporters.fhir.narrative import listing, statement
-from transvase.exporters.fhir.primitive import Json
+from transvase.exporters.fhir.primitive import Json, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject
 from transvase.exporters.fhir.terminology import LOINC, fixed
@@ -61,14 +63,16 @@ SECTIONS = (
 )
 _CODES = {section.loinc: fixed(LOINC, section.loinc) for section in SECTIONS}
 _TYPE = fixed(LOINC, "60591-5")
-_META = {"profile": [ips_profile("Composition")]}
+_META = written({"profile": [ips_profile("Composition")]})
 _MISSING = {
-    section.loinc: {
-        "title": section.title,
-        "code": _CODES[section.loinc],
-        "text": statement("Aucune information dans le dossier du cabinet."),
-        "emptyReason": UNAVAILABLE,
-    }
+    section.loinc: written(
+        {
+            "title": section.title,
+            "code": _CODES[section.loinc],
+            "text": statement("Aucune information dans le dossier du cabinet."),
+            "emptyReason": UNAVAILABLE,
+        }
+    )
     for section in SECTIONS
 }
 
@@ -80,13 +84,13 @@ def _items(section: Section, record: Record) -> Sequence[Any]:
     return vital_sign.measures(rows) if section.table == "vital_sign" else rows
 
 
-def sections(record: Record, subject: Subject) -> tuple[list[Json], list[Json]]:
+def sections(record: Record, subject: Subject) -> tuple[list[Json | Fragment], list[Json]]:
     """The sections, and the resources that they hold in the same order.
 
     A row that was not recorded makes no resource: it is named in the narrative, and the section without any other row is "not
     asked". A section without rows is "unavailable".
     """
-    found: list[Json] = []
+    found: list[Json | Fragment] = []
     resources: list[Json] = []
     for section in SECTIONS:
         items = _items(section, record)
@@ -125,7 +129,7 @@ def composition(
     authors: list[Json],
     custodian: Json,
     subject: Subject,
-    found: list[Json],
+    found: list[Json | Fragment],
     ips: bool,
 ) -> Json:
     """The Composition of the sections `found`. `identifier` is the OID of the document, `resource` the name of this resource,

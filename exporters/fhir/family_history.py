@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from transvase.exporters.fhir.absence import DENIED, denial_note, put_date
-from transvase.exporters.fhir.primitive import Json, french_date
+from transvase.exporters.fhir.primitive import Json, french_date, written
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import HL7, LOINC, concept, fixed
 
 # The table does not say which relative: the code that covers them all.
 _RELATIVE = fixed(f"{HL7}v3-RoleCode", "FAMMEMB")
-_FAMILY_HISTORY = {"coding": [{"system": LOINC, "code": "10157-6"}], "text": "Antécédents familiaux"}
-_NO = {"coding": [{"system": f"{HL7}v2-0136", "code": "N"}], "text": "Non : absence affirmée"}
+_FAMILY_HISTORY = written({"coding": [{"system": LOINC, "code": "10157-6"}], "text": "Antécédents familiaux"})
+_NO = written({"coding": [{"system": f"{HL7}v2-0136", "code": "N"}], "text": "Non : absence affirmée"})
 
 
 def family_history(row: Any, subject: Subject) -> Json:

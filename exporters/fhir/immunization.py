@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from transvase.exporters.fhir.absence import DENIED, ERRONEOUS, UNKNOWN, UNLABELLED, denial_note, whole_denial
-from transvase.exporters.fhir.primitive import Json, date_time, french_date, text
+from transvase.exporters.fhir.primitive import Json, date_time, french_date, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import SNOMED, concept, concept_beside
 
-_META = {"profile": [ips_profile("Immunization")]}
-_NO_KNOWN_IMMUNIZATION = {"system": SNOMED, "code": "787482006"}
+_META = written({"profile": [ips_profile("Immunization")]})
+_NO_KNOWN_IMMUNIZATION = written({"system": SNOMED, "code": "787482006"})
 # R4 has no recorder here, and who recorded a vaccination did not always give it.
 _RECORDER = {"text": "Auteur de l'enregistrement"}
 
@@ -56,7 +56,7 @@ def immunization(row: Any, subject: Subject) -> Json:
 
 def line(row: Any) -> str:
     """The row for a reader, unescaped."""
-    words: str = row.label or UNLABELLED
+    words = text(row.label) or UNLABELLED
     if row.dose is not None:
         words += f", dose {row.dose}"
     if row.lot:

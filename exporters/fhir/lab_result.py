@@ -5,29 +5,31 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from transvase.exporters.fhir.absence import UNKNOWN, UNKNOWN_CONCEPT, put_required_date
-from transvase.exporters.fhir.primitive import Json, decimal, french_date, text
+from orjson import Fragment
+
+from transvase.exporters.fhir.absence import UNKNOWN, UNKNOWN_CONCEPT, UNLABELLED, put_required_date
+from transvase.exporters.fhir.primitive import Json, decimal, french_date, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import HL7, concept, fixed
 
-_META = {"profile": [ips_profile("Observation-results-laboratory-pathology")]}
-_CATEGORY = [fixed(f"{HL7}observation-category", "laboratory")]
+_META = written({"profile": [ips_profile("Observation-results-laboratory-pathology")]})
+_CATEGORY = written([fixed(f"{HL7}observation-category", "laboratory")])
 _INTERPRETATION = {
-    flag: [fixed(f"{HL7}v3-ObservationInterpretation", flag)] for flag in ("N", "L", "H", "LL", "HH", "A")
+    flag: written([fixed(f"{HL7}v3-ObservationInterpretation", flag)]) for flag in ("N", "L", "H", "LL", "HH", "A")
 }
 # The laboratory is not a column: IPS requires a performer and says that its absence is to be given a reason.
-_PERFORMER = [UNKNOWN]
+_PERFORMER = written([UNKNOWN])
 
 
 # Bounds of reference and units recur from patient to patient, values often do.
 @lru_cache(maxsize=1 << 14)
-def _quantity(value: str | None, unit: str) -> Json | None:
+def _quantity(value: str | None, unit: str) -> Fragment | None:
     number = decimal(value)
     if number is None:
         return None
     # The unit is the laboratory's text: claiming UCUM for it would be a guess.
-    return {"value": number, "unit": unit} if unit else {"value": number}
+    return written({"value": number, "unit": unit} if unit else {"value": number})
 
 
 def observation(row: Any, subject: Subject) -> Json:
@@ -75,4 +77,4 @@ def line(row: Any) -> str:
     value = f"{row.value} {row.unit or ''} " if row.value else ""
     bounds = f" [{row.low or ''} - {row.high or ''}]" if row.low or row.high else ""
     flag = f" {row.flag}" if row.flag else ""
-    return f"{row.label} : {value}{row.value_text or ''}{flag}{bounds}{measured}"
+    return f"{text(row.label) or UNLABELLED} : {value}{row.value_text or ''}{flag}{bounds}{measured}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from orjson import Fragment
+
 from transvase.exporters.fhir.absence import put_date, put_required_date
 from transvase.exporters.fhir.contact import address, telecom
 from transvase.exporters.fhir.primitive import Json, code, date_time, text
@@ -18,16 +20,16 @@ _RELIABILITY = fr_core_extension("identity-reliability")
 
 
 class _Authority(NamedTuple):
-    type: str
+    type: Fragment
     use: str
 
 
 # By OID of the assigning authority (sheet, section 2); the computed INS-C is obsolete and never leaves.
 _AUTHORITIES = {
-    "1.2.250.1.213.1.4.8": _Authority("INS-NIR", "official"),
-    "1.2.250.1.213.1.4.9": _Authority("INS-NIA", "temp"),
-    "1.2.250.1.213.1.4.10": _Authority("INS-NIR-TEST", "official"),
-    "1.2.250.1.213.1.4.11": _Authority("INS-NIR-DEMO", "official"),
+    "1.2.250.1.213.1.4.8": _Authority(fixed(_IDENTIFIER_TYPE, "INS-NIR"), "official"),
+    "1.2.250.1.213.1.4.9": _Authority(fixed(_IDENTIFIER_TYPE, "INS-NIA"), "temp"),
+    "1.2.250.1.213.1.4.10": _Authority(fixed(_IDENTIFIER_TYPE, "INS-NIR-TEST"), "official"),
+    "1.2.250.1.213.1.4.11": _Authority(fixed(_IDENTIFIER_TYPE, "INS-NIR-DEMO"), "official"),
 }
 _LOCAL = fixed(f"{HL7}v2-0203", "PI")
 _GENDER = {"F": "female", "M": "male", "UN": "other"}
@@ -103,19 +105,19 @@ def patient(row: Any, subject: Subject, qualified: bool) -> Json:
     Claims IPS when it has a name, FR Core when the birth name is complete, FR Core INS when it has the matricule and every trait.
     """
     authority = _AUTHORITIES.get(row.ins_oid or "")
-    national = bool(qualified and authority and row.ins)
+    national = bool(qualified and authority and text(row.ins))
     first = text(row.birth_first_given) or text((row.birth_given or "").split(" ")[0])
     identifiers: list[Json] = []
     if national and authority:
         identifiers.append(
             {
                 "use": authority.use,
-                "type": fixed(_IDENTIFIER_TYPE, authority.type),
+                "type": authority.type,
                 "system": f"urn:oid:{row.ins_oid}",
-                "value": row.ins,
+                "value": text(row.ins),
             }
         )
-    identifiers.append({"use": "usual", "type": _LOCAL, "system": f"{subject.system}.1", "value": row.key})
+    identifiers.append({"use": "usual", "type": _LOCAL, "system": f"{subject.system}.1", "value": text(row.key) or "?"})
     names = _names(row, first)
     gender = _GENDER.get(row.sex or "", "unknown")
     profiles = []

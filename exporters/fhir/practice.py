@@ -19,8 +19,8 @@ SOFTWARE = "Transvase"
 def organization(row: Any) -> Json:
     """The Organization: national structure identifier when there is one, then the OID of the practice."""
     identifiers: list[Json] = []
-    if row.struct_idnat:
-        identifiers.append({"use": "official", "type": _IDNST, "system": STRUCTURES, "value": row.struct_idnat})
+    if number := text(row.struct_idnat):
+        identifiers.append({"use": "official", "type": _IDNST, "system": STRUCTURES, "value": number})
     identifiers.append({"system": "urn:ietf:rfc:3986", "value": f"urn:oid:{row.oid}"})
     resource: Json = {"resourceType": "Organization", "id": resource_id(row.oid, "practice", row.key)}
     name = text(row.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transvase.exporters.fhir.contact import telecom
-from transvase.exporters.fhir.primitive import Json, text
+from transvase.exporters.fhir.primitive import Json, text, written
 from transvase.exporters.fhir.release import FR_CORE_BASE, fr_core_profile, ips_profile
 from transvase.exporters.fhir.subject import resource_id
 from transvase.exporters.fhir.terminology import fixed, national
@@ -13,16 +13,16 @@ from transvase.model.codes.author_specialties import CODES as SPECIALTIES
 
 _IDNPS = fixed(f"{FR_CORE_BASE}CodeSystem/fr-core-cs-v2-0203", "IDNPS")
 PROFESSIONALS = "urn:oid:1.2.250.1.71.4.2.1"
-_PERSON = {"profile": [ips_profile("Practitioner"), fr_core_profile("practitioner")]}
-_ROLE = {"profile": [ips_profile("PractitionerRole"), fr_core_profile("practitioner-role")]}
+_PERSON = written({"profile": [ips_profile("Practitioner"), fr_core_profile("practitioner")]})
+_ROLE = written({"profile": [ips_profile("PractitionerRole"), fr_core_profile("practitioner-role")]})
 
 
 def practitioner(row: Any, practice_oid: str) -> Json:
     """The person: national identifier when there is one (never cut into its parts), then the practice's own number."""
     identifiers: list[Json] = []
-    if row.idnat:
-        identifiers.append({"type": _IDNPS, "system": PROFESSIONALS, "value": row.idnat})
-    identifiers.append({"system": f"urn:oid:{practice_oid}.2", "value": row.key})
+    if number := text(row.idnat):
+        identifiers.append({"type": _IDNPS, "system": PROFESSIONALS, "value": number})
+    identifiers.append({"system": f"urn:oid:{practice_oid}.2", "value": text(row.key) or "?"})
     resource: Json = {"resourceType": "Practitioner", "id": resource_id(practice_oid, "practitioner", row.key)}
     name: Json = {}
     if family := text(row.family):
@@ -49,7 +49,7 @@ def practitioner_role(row: Any, practice_oid: str, practice_key: str) -> Json:
         resource["active"] = row.active
     resource["practitioner"] = {"reference": f"urn:uuid:{resource_id(practice_oid, 'practitioner', row.key)}"}
     if row.practice and row.practice != practice_key:
-        number = {"system": f"urn:oid:{practice_oid}", "value": f"practice/{row.practice}"}
+        number = {"system": f"urn:oid:{practice_oid}", "value": f"practice/{text(row.practice)}"}
         resource["organization"] = {"type": "Organization", "identifier": number}
     else:
         resource["organization"] = {"reference": f"urn:uuid:{resource_id(practice_oid, 'practice', practice_key)}"}

@@ -18,16 +18,24 @@ Json = dict[str, Any]
 
 # What a resource cannot hold once written as XML, FHIR's other syntax: section 2.2 of XML 1.0.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# FHIR strings know four kinds of white space. French texts are full of no-break spaces, which the official JSON schema refuses.
+_OTHER_SPACE = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]")
 _NUMBER = re.compile(r"(-?)0*([0-9]+(?:\.[0-9]+)?)")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
+def written(value: Any) -> orjson.Fragment:
+    """A part that many resources share, in its JSON form: encoded once, and nobody can change it through one of them."""
+    return orjson.Fragment(orjson.dumps(value))
+
+
 def text(value: str | None) -> str:
-    """The value as a FHIR string; forbidden characters become U+FFFD, blank is empty (FHIR has no empty string)."""
+    """The value as a FHIR string: forbidden characters become U+FFFD, no-break and other spaces a space, and a blank value is
+    empty, since FHIR has no empty string."""
     if not value:
         return ""
     if not value.isprintable():
-        value = _FORBIDDEN.sub("�", value)
+        value = _OTHER_SPACE.sub(" ", _FORBIDDEN.sub("�", value))
     return "" if value.isspace() else value
 
 

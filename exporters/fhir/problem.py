@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from transvase.exporters.fhir.absence import DENIED, UNLABELLED, denial_note, put_date, whole_denial
-from transvase.exporters.fhir.primitive import Json, french_date
+from transvase.exporters.fhir.primitive import Json, french_date, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import HL7, SNOMED, concept, concept_beside, fixed
 
-_META = {"profile": [ips_profile("Condition")]}
+_META = written({"profile": [ips_profile("Condition")]})
 _ACTIVE = fixed(f"{HL7}condition-clinical", "active")
 _INACTIVE = fixed(f"{HL7}condition-clinical", "inactive")
 _RESOLVED = fixed(f"{HL7}condition-clinical", "resolved")
 _CONFIRMED = fixed(f"{HL7}condition-ver-status", "confirmed")
 _REFUTED = fixed(f"{HL7}condition-ver-status", "refuted")
-_NO_CURRENT_PROBLEM = {"system": SNOMED, "code": "160245001"}
+_NO_CURRENT_PROBLEM = written({"system": SNOMED, "code": "160245001"})
 # IPS asks for its own category where it fits; elsewhere the heading under which the software filed the row is kept as text.
 _CATEGORY = {
-    "problem": [fixed(f"{HL7}condition-category", "problem-list-item")],
-    "history": [{"text": "Antécédent"}],
-    "trauma": [{"text": "Traumatisme"}],
+    "problem": written([fixed(f"{HL7}condition-category", "problem-list-item")]),
+    "history": written([{"text": "Antécédent"}]),
+    "trauma": written([{"text": "Traumatisme"}]),
 }
 
 
@@ -67,7 +67,7 @@ def condition(row: Any, subject: Subject) -> Json:
 
 def line(row: Any) -> str:
     """The row for a reader, unescaped; also serves surgery and family history, whose rows are of the same table."""
-    words: str = row.label or UNLABELLED
+    words = text(row.label) or UNLABELLED
     if row.onset:
         words += f" ({french_date(row.onset)})"
     return f"{words}, fin {french_date(row.resolved)}" if row.resolved else words

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from transvase.exporters.fhir.absence import DENIED, UNLABELLED, put_required_date
-from transvase.exporters.fhir.primitive import Json, french_date, text
+from transvase.exporters.fhir.primitive import Json, french_date, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import HL7, LOINC, concept_beside, fixed
 
-_TOBACCO_META = {"profile": [ips_profile("Observation-tobaccouse")]}
-_CATEGORY = [fixed(f"{HL7}observation-category", "social-history")]
+_TOBACCO_META = written({"profile": [ips_profile("Observation-tobaccouse")]})
+_CATEGORY = written([fixed(f"{HL7}observation-category", "social-history")])
 # The other categories hold too many different facts for one LOINC code.
 _LOINC: dict[str, tuple[Json, ...]] = {
     "tobacco": ({"system": LOINC, "code": "72166-2"},),
     "alcohol": ({"system": LOINC, "code": "11331-6"},),
     "occupational": ({"system": LOINC, "code": "11341-5"},),
 }
-_YES = {"coding": [{"system": f"{HL7}v2-0136", "code": "Y"}], "text": "Oui"}
-_NO_CODING = {"system": f"{HL7}v2-0136", "code": "N"}
-_NO = {"coding": [_NO_CODING], "text": "Non : absence affirmée"}
+_YES = written({"coding": [{"system": f"{HL7}v2-0136", "code": "Y"}], "text": "Oui"})
+_NO_CODING = written({"system": f"{HL7}v2-0136", "code": "N"})
+_NO = written({"coding": [_NO_CODING], "text": "Non : absence affirmée"})
 
 
 def observation(row: Any, subject: Subject) -> Json:
@@ -44,7 +44,7 @@ def observation(row: Any, subject: Subject) -> Json:
 
 def line(row: Any) -> str:
     """The row for a reader, unescaped."""
-    words: str = row.label or UNLABELLED
+    words = text(row.label) or UNLABELLED
     if row.value:
         words += f" : {row.value}"
     return f"{words} ({french_date(row.recorded)})" if row.recorded else words

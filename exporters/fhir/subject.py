@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from transvase.exporters.fhir.primitive import Json
+from orjson import Fragment
+
+from transvase.exporters.fhir.primitive import Json, text, written
 
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -43,24 +45,26 @@ class Subject:
         self.system = f"urn:oid:{practice}"
         self.day = day
         self.french = french
-        self.patient: Json = {"reference": f"urn:uuid:{resource_id(practice, 'patient', patient)}"}
+        self.patient = written({"reference": f"urn:uuid:{resource_id(practice, 'patient', patient)}"})
         self.professionals: list[Any] = []
         self._practitioners = practitioners
-        self._references: dict[str, Json] = {}
+        self._references: dict[str, Fragment] = {}
 
     def identifier(self, table: str, key: str) -> list[Json]:
         """The key of the source row, so that a resource leads back to it."""
-        return [{"system": self.system, "value": f"{table}/{key}"}]
+        return [{"system": self.system, "value": f"{table}/{text(key)}"}]
 
-    def professional(self, key: str) -> Json:
+    def professional(self, key: str) -> Fragment:
         """Reference to the role of a professional of the practice; to their local number alone when the record lacks them."""
         reference = self._references.get(key)
         if reference is None:
             row = self._practitioners.get(key)
             if row is None:
-                reference = {"type": "Practitioner", "identifier": {"system": f"{self.system}.2", "value": key}}
+                number = {"system": f"{self.system}.2", "value": text(key) or "?"}
+                reference = written({"type": "Practitioner", "identifier": number})
             else:
                 self.professionals.append(row)
-                reference = {"reference": f"urn:uuid:{resource_id(self.practice, 'practitioner_role', key)}"}
+                role = resource_id(self.practice, "practitioner_role", key)
+                reference = written({"reference": f"urn:uuid:{role}"})
             self._references[key] = reference
         return reference

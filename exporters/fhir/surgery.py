@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from transvase.exporters.fhir.absence import DENIED, denial_note, period, put_required_date, whole_denial
-from transvase.exporters.fhir.primitive import Json
+from transvase.exporters.fhir.primitive import Json, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import SNOMED, concept, concept_beside
 
-_META = {"profile": [ips_profile("Procedure")]}
-_NO_KNOWN_PROCEDURE = {"system": SNOMED, "code": "787480003"}
+_META = written({"profile": [ips_profile("Procedure")]})
+_NO_KNOWN_PROCEDURE = written({"system": SNOMED, "code": "787480003"})
 
 
 def procedure(row: Any, subject: Subject) -> Json:

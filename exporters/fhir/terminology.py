@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from orjson import Fragment
+
 from transvase.exporters.fhir.absence import UNKNOWN_CODING
-from transvase.exporters.fhir.primitive import Json, code, text
+from transvase.exporters.fhir.primitive import Json, code, text, written
 from transvase.model.codes.code import Code, SpecialtyCode
 from transvase.model.identifiers import is_oid
 
@@ -47,24 +49,24 @@ def national(entry: Code | SpecialtyCode) -> Json:
 
 # A practice writes the same drugs, tests and diagnoses for all its patients. The cache is bounded: some megabytes.
 @lru_cache(maxsize=1 << 14)
-def concept(label: str | None, recorded: str | None, system: str | None) -> Json:
-    """CodeableConcept of a row: the code as recorded, and the label as text. Shared between resources: never to be changed."""
-    return concept_beside(label, recorded, system)
+def concept(label: str | None, recorded: str | None, system: str | None) -> Fragment:
+    """CodeableConcept of a row: the code as recorded, and the label as text."""
+    return written(concept_beside(label, recorded, system))
 
 
-def concept_beside(label: str | None, recorded: str | None, system: str | None, *beside: Json) -> Json:
+def concept_beside(label: str | None, recorded: str | None, system: str | None, *beside: Json | Fragment) -> Json:
     """As `concept`, with the codings `beside` after the recorded one."""
-    coding: list[Json] = []
+    coding: list[Json | Fragment] = []
     if recorded and (value := code(recorded)):
         uri = system_uri(system) if system else ""
         coding.append({"system": uri, "code": value} if uri else {"code": value})
     coding.extend(beside)
-    written = text(label)
-    if written:
-        return {"coding": coding, "text": written} if coding else {"text": written}
+    words = text(label)
+    if words:
+        return {"coding": coding, "text": words} if coding else {"text": words}
     return {"coding": coding or [UNKNOWN_CODING]}
 
 
-def fixed(system: str, value: str) -> Json:
-    """CodeableConcept of one code that the specification defines; made once per module, never changed afterwards."""
-    return {"coding": [{"system": system, "code": value}]}
+def fixed(system: str, value: str) -> Fragment:
+    """CodeableConcept of one code that a specification defines; made once per module."""
+    return written({"coding": [{"system": system, "code": value}]})

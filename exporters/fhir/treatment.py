@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from transvase.exporters.fhir.absence import DENIED, UNKNOWN, UNLABELLED, denial_note, period, whole_denial
-from transvase.exporters.fhir.primitive import Json, date_time, french_date, text
+from transvase.exporters.fhir.primitive import Json, date_time, french_date, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import SNOMED, concept, concept_beside
 
-_META = {"profile": [ips_profile("MedicationStatement")]}
-_NO_KNOWN_MEDICATION = {"system": SNOMED, "code": "787481004"}
-_LONG_TERM = {"text": "Traitement au long cours"}
+_META = written({"profile": [ips_profile("MedicationStatement")]})
+_NO_KNOWN_MEDICATION = written({"system": SNOMED, "code": "787481004"})
+_LONG_TERM: Json = {"text": "Traitement au long cours"}
 
 
 def _status(stop: str | None, day: str) -> str:
@@ -63,7 +63,7 @@ def medication_statement(row: Any, subject: Subject) -> Json:
 
 def line(row: Any) -> str:
     """The row for a reader, unescaped."""
-    words: str = row.label or UNLABELLED
+    words = text(row.label) or UNLABELLED
     if row.dosage:
         words += f" : {row.dosage}"
     if row.start:

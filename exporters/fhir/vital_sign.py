@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from transvase.exporters.fhir.absence import UNKNOWN_CONCEPT, put_required_date
-from transvase.exporters.fhir.primitive import Json, code, date_time, decimal, french_date, text
+from transvase.exporters.fhir.absence import UNKNOWN_CONCEPT, UNLABELLED, put_required_date
+from transvase.exporters.fhir.primitive import Json, code, date_time, decimal, french_date, text, written
 from transvase.exporters.fhir.release import core_profile, fr_core_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
-from transvase.exporters.fhir.terminology import HL7, LOINC, UCUM
+from transvase.exporters.fhir.terminology import HL7, LOINC, UCUM, fixed
 
 SYSTOLIC, DIASTOLIC, _PANEL = "8480-6", "8462-4", "85354-9"
 
@@ -50,10 +50,11 @@ _SIGNS = {
     "9279-1": _sign("resprate", "resp-rate", "9279-1", "/min"),
     "9843-4": _sign("headcircum", "head-circum", "9843-4", "cm", "[in_i]"),
 }
-_CATEGORY = [{"coding": [{"system": f"{HL7}observation-category", "code": "vital-signs"}]}]
-_BARE = {"profile": [core_profile("vitalsigns")]}
-_METAS: dict[tuple[str, bool], Json] = {
-    (sign.core, french): {"profile": [sign.core, sign.french] if french else [sign.core]}
+_CATEGORY = written([fixed(f"{HL7}observation-category", "vital-signs")])
+_PANEL_CODE = written({"coding": [{"system": LOINC, "code": _PANEL}], "text": "Pression artérielle"})
+_BARE = written({"profile": [core_profile("vitalsigns")]})
+_METAS = {
+    (sign.core, french): written({"profile": [sign.core, sign.french] if french else [sign.core]})
     for sign in (*_SIGNS.values(), _PRESSURE)
     for french in (False, True)
 }
@@ -120,7 +121,7 @@ def observation(rows: tuple[Any, ...], subject: Subject) -> Json:
         resource["identifier"] = [
             identifier for row in rows for identifier in subject.identifier("vital_sign", row.key)
         ]
-        resource["code"] = {"coding": [{"system": LOINC, "code": _PANEL}], "text": "Pression artérielle"}
+        resource["code"] = _PANEL_CODE
         by_code = {row.code: row for row in rows}
         components, units = [], set()
         for loinc in (SYSTOLIC, DIASTOLIC):
@@ -166,4 +167,4 @@ def line(rows: tuple[Any, ...]) -> str:
     measured = f" ({french_date(first.measured)})" if first.measured else ""
     if len(rows) == 2:
         return f"Pression artérielle : {first.value} / {rows[1].value} {first.unit or ''}{measured}"
-    return f"{first.label} : {first.value} {first.unit or ''}{measured}"
+    return f"{text(first.label) or UNLABELLED} : {first.value} {first.unit or ''}{measured}"

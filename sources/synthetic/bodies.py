@@ -10,6 +10,7 @@ import io
 import math
 from functools import lru_cache
 from random import Random
+from statistics import NormalDist
 from typing import NamedTuple
 
 from transvase.sources.synthetic import vocabulary as words
@@ -36,15 +37,10 @@ class Image(NamedTuple):
 def sizes(mean: int) -> list[int]:
     """Sixteen sizes in bytes of equal weight, log-normal, whose average is `mean`."""
     quantiles = [(i + 0.5) / STEPS for i in range(STEPS)]
-    raw = [math.exp(SPREAD * _normal_quantile(q)) for q in quantiles]
+    normal = NormalDist()
+    raw = [math.exp(SPREAD * normal.inv_cdf(q)) for q in quantiles]
     scale = mean * STEPS / sum(raw)
     return [int(r * scale) for r in raw]
-
-
-def _normal_quantile(q: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(q)
 
 
 @lru_cache(maxsize=8)
@@ -139,7 +135,17 @@ _ESCAPED = str.maketrans({"\\": r"\\", "(": r"\(", ")": r"\)"})
 def _sheet(start: int) -> bytes:
     """Drawing operators of a page of prose; the same few dozen pages serve everyone."""
     lines = [words.PARAGRAPHS[(start + i * 3) % len(words.PARAGRAPHS)] for i in range(24)]
-    return b"".join(b"(%s) Tj T* " % line.translate(_ESCAPED).encode("cp1252", "replace") for line in lines)
+    return b"".join(map(_drawn, lines))
+
+
+def _drawn(line: str) -> bytes:
+    """The operator that draws a line of text."""
+    return _PROSE.get(line) or b"(%s) Tj T* " % line.translate(_ESCAPED).encode("cp1252", "replace")
+
+
+# Prose is most of the text and always the same: its operators are made once.
+_PROSE: dict[str, bytes] = {}
+_PROSE.update({p: _drawn(p) for p in words.PARAGRAPHS})
 
 
 def pdf(lines: list[str], pages: int, image: Image | None) -> bytes:
@@ -176,7 +182,7 @@ def pdf(lines: list[str], pages: int, image: Image | None) -> bytes:
         )
     for page in range(pages):
         if page == 0:
-            text = b"".join(b"(%s) Tj T* " % line.translate(_ESCAPED).encode("cp1252", "replace") for line in lines)
+            text = b"".join(map(_drawn, lines))
             picture = b"q 480 0 0 600 57 40 cm /Im0 Do Q " if image else b""
         else:
             text, picture = _sheet(len(lines) + page), b""

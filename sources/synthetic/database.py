@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Database:
             self.columns[table] = tuple(d[1] for d in described)
             self.key_column[table] = next(d[1] for d in described if d[5])
         self._next = {t: FIRST_KEY + i * KEY_STEP for i, t in enumerate(self.columns)}
-        self._known = {t: frozenset(c) for t, c in self.columns.items()}
+        self._shapes: dict[tuple[str, ...], Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {}
         self._insert = {
             t: f"INSERT INTO {t} ({', '.join(c)}) VALUES ({', '.join('?' * len(c))})" for t, c in self.columns.items()
         }
@@ -73,16 +74,24 @@ class Database:
 
     def put(self, table: str, cells: Cells) -> None:
         """Write a complete row. A cell without a column is a mistake of the generator: KeyError names it."""
-        if not cells.keys() <= self._known[table]:
-            raise KeyError(f"{table}: {sorted(cells.keys() - self._known[table])}")
+        shape = (table, *cells)
+        order = self._shapes.get(shape) or self._learn(table, shape)
         held = self._held[table]
-        held.append(tuple(map(cells.get, self.columns[table])))
+        held.append(order((*cells.values(), None)))
         if table == "T_DOC_CONTENU":
             size = len(cells["CNT_BLOB"] or b"")
             self.body_bytes += size
             self._bytes += size
         if len(held) >= ROWS_HELD or self._bytes >= BYTES_HELD:
             self._flush(table)
+
+    def _learn(self, table: str, shape: tuple[str, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+        """How rows with those cells become rows of the table: most come in a few shapes, checked once each."""
+        given = {name: place for place, name in enumerate(shape[1:])}
+        if unknown := given.keys() - set(self.columns[table]):
+            raise KeyError(f"{table}: {sorted(unknown)}")
+        self._shapes[shape] = itemgetter(*(given.get(column, len(given)) for column in self.columns[table]))
+        return self._shapes[shape]
 
     def _flush(self, table: str) -> None:
         held = self._held[table]

@@ -25,6 +25,7 @@ from transvase.sources.synthetic.record import Body, Record
 Plant = Callable[[Record, Random, "Truth"], Record | None]
 # Every kind is planted in one of the first two hundred patients, then once in a thousand.
 SPACING = 3
+STRIDE = 23
 PERIOD = 1000
 
 
@@ -178,7 +179,7 @@ def _is_day(text: str) -> bool:
     return True
 
 
-FORM = re.compile(r"[12]\d\d(0[1-9]|1[0-2])(\d\d|2A|2B)\d{3}(?!000)\d{3}\d\d")
+FORM = re.compile(r"[12]\d\d(0[1-9]|1[0-2])(?!00)(\d\d|2A|2B)\d{3}(?!000)\d{3}\d\d")
 FILLER = "111111111111120"
 
 
@@ -581,4 +582,6 @@ KINDS: dict[str, Kind] = {
              "", _soft_deleted),
     )
 }  # fmt: skip
-PLANTED: tuple[Plant, ...] = tuple(k.plant for k in KINDS.values() if k.plant)
+_PLANTS = tuple(k.plant for k in KINDS.values() if k.plant)
+# Dealt out by a stride that divides nothing, so that a small practice gets a bit of everything and not every broken matricule.
+PLANTED: tuple[Plant, ...] = tuple(_PLANTS[i * STRIDE % len(_PLANTS)] for i in range(len(_PLANTS)))

@@ -77,8 +77,8 @@ def patient(cabinet: Cabinet, index: int) -> tuple[Record, Random]:
     _background(record, rng, age, doctor)
     # People come more now than when they joined, and half of what is on file is from the last year.
     visits = min(int(visits_a_year(age) * since / 365 * 0.85 + draw() * 2) + 1, 26)
-    for day in sorted(calendar.today - 1 - int((since - 2) * draw() ** 2.4) for _ in range(visits)):
-        _visit(record, rng, day, age, doctor if draw() < 0.8 else cabinet.doctors[int(draw() * 4) % 3])
+    for day in sorted(calendar.today - 1 - int((since - 2) * draw() ** 2.6) for _ in range(visits)):
+        _visit(record, rng, day, age, _who(cabinet, doctor, day, draw()))
     if draw() < 0.3:
         record.appointment(calendar.today + 1 + int(draw() * 60), 540 + int(draw() * 480), doctor, "P", "Consultation")
     if draw() < 0.015:
@@ -91,22 +91,31 @@ def patient(cabinet: Cabinet, index: int) -> tuple[Record, Random]:
     return record, rng
 
 
+def _who(cabinet: Cabinet, usual: Doctor, day: int, at: float) -> Doctor:
+    """The usual doctor, a colleague, or the one who has left since (two years before the clock)."""
+    if at < 0.8:
+        return usual
+    if at > 0.93 and day < cabinet.calendar.today - 2 * 365:
+        return cabinet.doctors[3]
+    return cabinet.doctors[int(at * 1000) % 3]
+
+
 def _identity(record: Record, rng: Random, since: int) -> None:
     """Status by facts (call to INSi, document shown), then what the practice knows of the DMP, address and telecom."""
     draw, calendar, cells = rng.random, record.cabinet.calendar, record.patient
     at = draw()
     day = calendar.today - int(draw() * since * 0.8)
-    if at < 0.90:
-        if at < 0.82:
+    if at < 0.92:
+        if at < 0.87:
             record.recover(day)
-        if at < 0.74 or at >= 0.82:
+        if at < 0.81 or at >= 0.87:
             record.check(("CNI", "PASS", "SEJ", "AN")[int(draw() ** 3 * 4)])
     # The label is kept by hand: one in twelve says VALI, which users read as "the INS is fine".
     if record.qualified and draw() < 0.08:
         cells["PAT_STATUT_ID"] = "VALI"
     known = draw()
-    if known < 0.87:
-        cells["PAT_DMP"] = "O" if known < 0.79 else "N" if known < 0.84 else "F"
+    if known < 0.90:
+        cells["PAT_DMP"] = "O" if known < 0.84 else "N" if known < 0.88 else "F"
         cells["PAT_DMP_DT"] = calendar.number(calendar.today - int(draw() * min(since, 300)))
     home = words.RESIDENCES[int(draw() * len(words.RESIDENCES))]
     number = int(draw() * 90) + 1
@@ -120,6 +129,13 @@ def _identity(record: Record, rng: Random, since: int) -> None:
         cells["PAT_MEL"] = f"patient{record.key}@courriel.exemple"
     if draw() < 0.02:
         cells["PAT_DECES"] = calendar.french(calendar.today - int(draw() * min(since, 300)))
+    if draw() < 0.06 and len(record.person.givens) > 1:
+        cells["PAT_PREN_USU"] = record.person.givens[1]
+    if draw() < 0.3:
+        cells["PAT_MUTUELLE"] = "MUTUELLE DES MIRABELLES"
+    if draw() < 0.01:
+        # A picture of the patient: no canonical column has a place for it.
+        cells["PAT_PHOTO"] = rng.randbytes(400)
     if draw() < 0.05:
         cells["PAT_ALERTE"] = "Allergie à vérifier avant toute prescription"
 
@@ -233,9 +249,9 @@ def _visit(record: Record, rng: Random, day: int, age: int, doctor: Doctor) -> N
         )
     if where != "T" and draw() < 0.55:
         _measures(record, rng, act, day, minute + 5, age)
-    if draw() < 0.68:
+    if draw() < 0.74:
         _document(record, rng, act, day, minute + 10, age, doctor)
-    if draw() < 0.44:
+    if draw() < 0.40:
         _arrival(record, rng, min(calendar.today - 1, day + int(draw() * 12)))
     if draw() < 0.02:
         kind = ("DOC_PAT", "MUTUELLE", "DIR_ANT")[int(draw() * 3)] if age >= 18 else "DOC_PAT"
@@ -340,14 +356,21 @@ def _arrival(record: Record, rng: Random, day: int) -> None:
         form = "scanned"
     body = Body(form, draw(), 1 + int(draw() ** 2 * 3), qualified=qualified)
     document = record.document(kind, day, minute, partner=partner, body=body)
+    content = record.rows[-1][1]
     if kind == "CR_BIO":
         first = int(draw() * len(words.ANALYTES))
         lines = []
         for i in range(2 + int(draw() * 4)):
             analyte = words.ANALYTES[(first + i) % len(words.ANALYTES)]
             lines.append(record.result(document, day, 450, analyte, analyte.mean + analyte.spread * (draw() * 4 - 2)))
-        if form == "cda":
-            content = record.rows[-1 - len(lines)][1]
+            if draw() < 0.03:
+                # The laboratory's own code, and a result that is not a number.
+                record.rows[-1][1].update(
+                    BIO_COD="PARA12", BIO_NOM="LABO", BIO_LIB="Recherche de paludisme", BIO_VAL=None
+                )
+                record.rows[-1][1].update(BIO_TXT="Négatif", BIO_UNIT=None, BIO_INF=None, BIO_SUP=None, BIO_INTERP=None)
+                lines.pop()
+        if form == "cda" and lines:
             content["CNT_BLOB"] = content["CNT_BLOB"]._replace(kind="biology", results=tuple(lines))
     elif kind == "CR_GEN":
         document["DOC_GENET"] = ("O", None)[int(draw() * 2)]
@@ -358,5 +381,7 @@ def _arrival(record: Record, rng: Random, day: int) -> None:
     elif qualified and draw() < 0.12:
         # Already in the DMP under its author's identifiers; the practice took it from there.
         record.fed(document, day, oid=record.cabinet.senders[partner].oid)
+    if draw() < 0.1:
+        document["DOC_HR"] = None
     if draw() < 0.4:
         document["DOC_MSS_ID"] = f"<{document['DOC_ID']}@exemple.mssante.fr>"

@@ -280,13 +280,6 @@ PARAGRAPHS = (
     "Conclusion : pas d'argument pour une complication ; surveillance clinique et biologique habituelle.",
     "Fait à la demande de l'intéressé et remis en main propre pour faire valoir ce que de droit.",
 )
-OUTSIDE_AUTHORS = (
-    ("Laboratoire des Charmilles", "Dr Odile Ravenel", "G15_10/SM03"),
-    ("Centre d'imagerie des Ducs", "Dr Paul Thirion", "G15_10/SM44"),
-    ("Centre hospitalier de la Meurthe", "Dr Inès Valmont", "G15_10/SM26"),
-    ("Cabinet de cardiologie du Pont", "Dr Henri Castelnau", "G15_10/SM04"),
-    ("Clinique des Trois-Maisons", "Dr Léonie Arnoult", "G15_10/SM20"),
-)
 OBJECTION_REASONS = ("Le patient ne souhaite pas", "Demande écrite du patient", None)
 WITHHELD_REASONS = (
     "Document de travail, non définitif",

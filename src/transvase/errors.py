@@ -7,17 +7,27 @@ Anything here ends a command. A finding about one record is not an error but a v
 from __future__ import annotations
 
 import inspect
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class TransvaseError(Exception):
     """The command could not do its work."""
 
     exit_code = 10
+    # The same sentence for French readers, who come first on a terminal.
+    french = ""
 
     def __init__(self, **facts: object) -> None:
         template = inspect.cleandoc(type(self).__doc__ or "").replace("\n", " ")
         super().__init__(template.format(**facts))
         self.facts = facts
+
+    def sentence(self, language: str) -> str:
+        """The message in French (`fr`) or English."""
+        return self.french.format(**self.facts) if language == "fr" and self.french else str(self)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders; the default would pass the message as the only positional argument.
@@ -32,99 +42,143 @@ class BadCall(TransvaseError):
     """{what}; {mend}."""
 
     exit_code = 2
+    french = "{what} ; {mend}."
 
 
 class SettingsInvalid(TransvaseError):
     """Setting {name} in {file}: {what}; correct it or remove the line to take the default."""
 
     exit_code = 11
+    french = "Réglage {name} de {file} : {what} ; corrigez-le, ou retirez la ligne pour reprendre la valeur par défaut."
 
 
 class SourceMissing(TransvaseError):
     """Database {path} does not exist; give the path of the practice's database in [source] path."""
 
     exit_code = 20
+    french = "La base {path} n'existe pas ; indiquez le chemin de la base du cabinet dans [source] path."
 
 
 class SourceUnreadable(TransvaseError):
     """Database {path} cannot be read as {kind} ({reason}); check that it is complete and of that kind."""
 
     exit_code = 21
+    french = (
+        "La base {path} n'est pas lisible comme {kind} ({reason}) ; vérifiez qu'elle est complète et de cette nature."
+    )
 
 
 class SourceLocked(TransvaseError):
     """Database {path} is locked by another program; close it, or extract from a copy."""
 
     exit_code = 22
+    french = "La base {path} est verrouillée par un autre programme ; fermez-le, ou extrayez depuis une copie."
 
 
 class SchemaDrift(TransvaseError):
     """The schema of {path} differs from the mapping {product}: {differences}; update the mapping's columns.csv."""
 
     exit_code = 23
+    french = (
+        "Le schéma de {path} diffère de la correspondance {product} : {differences} ; mettez à jour son columns.csv."
+    )
 
 
 class MappingInvalid(TransvaseError):
     """Mapping {product}, file {file}: {what}; correct the file."""
 
     exit_code = 24
+    french = "Correspondance {product}, fichier {file} : {what} ; corrigez le fichier."
 
 
 class CellsUnaccounted(TransvaseError):
     """Table {table}: {source} cells in the source, {accounted} accounted for; report this, do not use the extraction."""
 
     exit_code = 25
+    french = "Table {table} : {source} cellules dans la source, {accounted} retrouvées ; signalez-le et n'utilisez pas l'extraction."
 
 
 class WorkMissing(TransvaseError):
     """Folder {path} holds no {what}; run `transvase {command}` first."""
 
     exit_code = 30
+    french = "Le dossier {path} ne contient pas : {what} ; lancez d'abord `transvase {command}`."
 
 
 class DiskFull(TransvaseError):
     """No space left while writing {path}; free some and run the same command again, finished parts are kept."""
 
     exit_code = 31
+    french = (
+        "Plus de place pour écrire {path} ; libérez-en et relancez la même commande, les parties finies sont gardées."
+    )
 
 
 class OutputUnwritable(TransvaseError):
     """{path} cannot be written ({reason}); check the folder and its rights."""
 
     exit_code = 32
+    french = "{path} ne peut pas être écrit ({reason}) ; vérifiez le dossier et ses droits."
 
 
 class ArchiveInvalid(TransvaseError):
     """Archive {path} fails verification with {count} problems; ask its issuer for an intact copy."""
 
     exit_code = 40
+    french = "L'archive {path} présente {count} anomalies ; demandez une copie intacte à son émetteur."
 
 
 class CertificateRefused(TransvaseError):
     """The connection to {service} was refused ({reason}); check certificate, key and authority in [feed]."""
 
     exit_code = 50
+    french = "Connexion refusée par {service} ({reason}) ; vérifiez certificat, clé et autorité dans [feed]."
 
 
 class ServiceUnreachable(TransvaseError):
     """{service} does not answer ({reason}); what was not sent waits in the ledger, run the same command again."""
 
     exit_code = 51
+    french = "{service} ne répond pas ({reason}) ; ce qui n'est pas parti attend dans le registre, relancez la même commande."
 
 
 class FeederLocked(TransvaseError):
     """Another feeder holds the ledger {path}; wait for it to end."""
 
     exit_code = 52
+    french = "Une autre alimentation tient le registre {path} ; attendez qu'elle finisse."
 
 
 class EnvironmentMismatch(TransvaseError):
     """Environment {environment} refuses {what}; check [feed] environment before sending anything."""
 
     exit_code = 53
+    french = "L'environnement {environment} refuse {what} ; vérifiez [feed] environment avant tout envoi."
 
 
 class Interrupted(TransvaseError):
     """Interrupted; nothing half-written stands under its final name, run the same command again to go on."""
 
     exit_code = 130
+    french = "Interrompu ; rien d'incomplet ne porte un nom définitif, relancez la même commande pour continuer."
+
+
+class Defect(TransvaseError):
+    """{kind} in {place}: this is a defect of Transvase, report it with these words, they hold nothing of a record."""
+
+    exit_code = 70
+    french = "{kind} dans {place} : c'est un défaut de Transvase, signalez-le avec ces mots, ils ne contiennent rien d'un dossier."
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Let our errors pass; anything else becomes a Defect that names its place only, since its text may quote a record."""
+    try:
+        yield
+    except TransvaseError:
+        raise
+    except Exception as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if "transvase" in f.filename]
+        last = frames[-1] if frames else None
+        place = f"{Path(last.filename).name}:{last.lineno}" if last else "a library"
+        raise Defect(kind=type(error).__name__, place=place) from None

@@ -175,3 +175,8 @@ def key_password() -> bytes | None:
     """Password of the service key, from the environment only."""
     value = os.environ.get("TRANSVASE_KEY_PASSWORD")
     return value.encode() if value else None
+
+
+def located() -> Settings:
+    """The settings of the file that TRANSVASE_SETTINGS names, else of `transvase.toml` in the current folder."""
+    return load(Path(os.environ.get("TRANSVASE_SETTINGS") or FILE))

@@ -99,6 +99,11 @@ LEVEL_1 = ("BIO-CR-BIO_2021.01_CDA-R2-Niveau-1", "DOC_NON_STRUCTURE_CDA-R2-N1", 
 
 DEVIATIONS = (
     Deviation(
+        "sourcePatientInfo",
+        "the sample fills the given name in use from the one of birth, which EXI ID 08 forbids (ins-identity.md, 4)",
+        ("eDISP-MED_2024.01",),
+    ),
+    Deviation(
         "formatCode: codingScheme",
         "IHE formats belong to 1.3.6.1.4.1.19376.1.2.3 (JDV_J10); the samples give the scheme of the national ones",
         (*BIO_2021, *BIO_2024, *PRESCRIPTIONS, "IMG_CR_IMG_2024.01", "OPH-BRE_2022.02"),

@@ -2,7 +2,7 @@ SELECT
     CAST(FAC_ID AS TEXT) AS key,
     CAST(FAC_PAT AS TEXT) AS patient,
     CASE
-        WHEN date(substr(FAC_DT, 1, 4) || '-' || substr(FAC_DT, 5, 2) || '-' || substr(FAC_DT, 7, 2))
+        WHEN date(substr(FAC_DT, 1, 4) || '-' || substr(FAC_DT, 5, 2) || '-' || substr(FAC_DT, 7, 2), '+0 days')
             = substr(FAC_DT, 1, 4) || '-' || substr(FAC_DT, 5, 2) || '-' || substr(FAC_DT, 7, 2)
             THEN substr(FAC_DT, 1, 4) || '-' || substr(FAC_DT, 5, 2) || '-' || substr(FAC_DT, 7, 2)
         ELSE CAST(FAC_DT AS TEXT)

@@ -10,11 +10,11 @@ SELECT
     o.code AS origin,
     d.DOC_AUT_EXT AS external_author,
     CASE
-        WHEN date(d.DOC_DT) = d.DOC_DT THEN d.DOC_DT || COALESCE('T' || d.DOC_HR || ':00', '')
+        WHEN date(d.DOC_DT, '+0 days') = d.DOC_DT THEN d.DOC_DT || COALESCE('T' || d.DOC_HR || ':00', '')
         ELSE d.DOC_DT || COALESCE(' ' || d.DOC_HR, '')
     END AS act,
     d.DOC_DT_FIN AS act_end,
-    CASE WHEN date(d.DOC_CREE) = substr(d.DOC_CREE, 1, 10) THEN replace(d.DOC_CREE, ' ', 'T') ELSE d.DOC_CREE END AS created,
+    CASE WHEN date(d.DOC_CREE, '+0 days') = substr(d.DOC_CREE, 1, 10) THEN replace(d.DOC_CREE, ' ', 'T') ELSE d.DOC_CREE END AS created,
     CASE d.DOC_HOSPI WHEN 'O' THEN 1 WHEN 'N' THEN 0 END AS hospital_stay,
     CASE d.DOC_EP WHEN 'O' THEN 1 WHEN 'N' THEN 0 END AS prior_agreement,
     CASE d.DOC_GENET WHEN 'O' THEN 1 WHEN 'N' THEN 0 END AS constitutional_genetics,
@@ -25,7 +25,7 @@ SELECT
     COALESCE(f.code, 'unknown') AS fed_state,
     d.DOC_DMP_UID AS fed_unique_id,
     d.DOC_DMP_UUID AS fed_entry_uuid,
-    CASE WHEN date(d.DOC_DMP_DT) = substr(d.DOC_DMP_DT, 1, 10) THEN replace(d.DOC_DMP_DT, ' ', 'T') ELSE d.DOC_DMP_DT END AS fed_at,
+    CASE WHEN date(d.DOC_DMP_DT, '+0 days') = substr(d.DOC_DMP_DT, 1, 10) THEN replace(d.DOC_DMP_DT, ' ', 'T') ELSE d.DOC_DMP_DT END AS fed_at,
     'T_DOC' AS source_table,
     CAST(d.DOC_ID AS TEXT) AS source_key
 FROM T_DOC AS d

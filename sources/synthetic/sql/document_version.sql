@@ -4,7 +4,7 @@ SELECT
     CAST(d.DOC_PAT AS TEXT) AS patient,
     CAST(c.CNT_DOC AS TEXT) AS document,
     c.CNT_VERS AS version,
-    CASE WHEN date(c.CNT_DT) = substr(c.CNT_DT, 1, 10) THEN replace(c.CNT_DT, ' ', 'T') ELSE c.CNT_DT END AS created,
+    CASE WHEN date(c.CNT_DT, '+0 days') = substr(c.CNT_DT, 1, 10) THEN replace(c.CNT_DT, ' ', 'T') ELSE c.CNT_DT END AS created,
     c.CNT_MIME AS media_type,
     c.CNT_NOM AS file_name,
     c.CNT_BLOB AS body,

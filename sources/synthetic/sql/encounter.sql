@@ -3,11 +3,11 @@ SELECT
     CAST(a.ACT_PAT AS TEXT) AS patient,
     CAST(a.ACT_ITV AS TEXT) AS practitioner,
     CASE
-        WHEN date(a.ACT_DT) = a.ACT_DT THEN a.ACT_DT || COALESCE('T' || a.ACT_HR_DEB || ':00', '')
+        WHEN date(a.ACT_DT, '+0 days') = a.ACT_DT THEN a.ACT_DT || COALESCE('T' || a.ACT_HR_DEB || ':00', '')
         ELSE a.ACT_DT || COALESCE(' ' || a.ACT_HR_DEB, '')
     END AS start,
     CASE
-        WHEN date(a.ACT_DT) = a.ACT_DT THEN a.ACT_DT || 'T' || a.ACT_HR_FIN || ':00'
+        WHEN date(a.ACT_DT, '+0 days') = a.ACT_DT THEN a.ACT_DT || 'T' || a.ACT_HR_FIN || ':00'
         ELSE a.ACT_DT || ' ' || a.ACT_HR_FIN
     END AS "end",
     m.code AS mode,

@@ -7,7 +7,7 @@ SELECT
     v.VAC_LIB AS label,
     v.VAC_LOT AS lot,
     CASE
-        WHEN date(substr(v.VAC_DT, 7, 4) || '-' || substr(v.VAC_DT, 4, 2) || '-' || substr(v.VAC_DT, 1, 2))
+        WHEN date(substr(v.VAC_DT, 7, 4) || '-' || substr(v.VAC_DT, 4, 2) || '-' || substr(v.VAC_DT, 1, 2), '+0 days')
             = substr(v.VAC_DT, 7, 4) || '-' || substr(v.VAC_DT, 4, 2) || '-' || substr(v.VAC_DT, 1, 2)
             THEN substr(v.VAC_DT, 7, 4) || '-' || substr(v.VAC_DT, 4, 2) || '-' || substr(v.VAC_DT, 1, 2)
         ELSE v.VAC_DT

@@ -13,7 +13,7 @@ SELECT
     replace(b.BIO_SUP, ',', '.') AS high,
     i.code AS flag,
     CASE
-        WHEN date(substr(b.BIO_DT, 1, 4) || '-' || substr(b.BIO_DT, 5, 2) || '-' || substr(b.BIO_DT, 7, 2))
+        WHEN date(substr(b.BIO_DT, 1, 4) || '-' || substr(b.BIO_DT, 5, 2) || '-' || substr(b.BIO_DT, 7, 2), '+0 days')
             = substr(b.BIO_DT, 1, 4) || '-' || substr(b.BIO_DT, 5, 2) || '-' || substr(b.BIO_DT, 7, 2)
             THEN substr(b.BIO_DT, 1, 4) || '-' || substr(b.BIO_DT, 5, 2) || '-' || substr(b.BIO_DT, 7, 2)
         ELSE CAST(b.BIO_DT AS TEXT)

@@ -4,7 +4,7 @@ SELECT
     CAST(NOT_PAT AS TEXT) AS patient,
     CAST(NOT_ITV AS TEXT) AS practitioner,
     CAST(NOT_ACT AS TEXT) AS encounter,
-    CASE WHEN date(NOT_DT) = substr(NOT_DT, 1, 10) THEN replace(NOT_DT, ' ', 'T') ELSE NOT_DT END AS recorded,
+    CASE WHEN date(NOT_DT, '+0 days') = substr(NOT_DT, 1, 10) THEN replace(NOT_DT, ' ', 'T') ELSE NOT_DT END AS recorded,
     NOT_TITRE AS title,
     NOT_TXT AS text,
     'T_NOTE' AS source_table,

@@ -3,7 +3,7 @@ SELECT
     CAST(o.OPP_PAT AS TEXT) AS patient,
     CAST(o.OPP_DOC AS TEXT) AS document,
     COALESCE(s.code, 'all') AS scope,
-    CASE WHEN date(o.OPP_DT) = substr(o.OPP_DT, 1, 10) THEN replace(o.OPP_DT, ' ', 'T') ELSE o.OPP_DT END AS recorded,
+    CASE WHEN date(o.OPP_DT, '+0 days') = substr(o.OPP_DT, 1, 10) THEN replace(o.OPP_DT, ' ', 'T') ELSE o.OPP_DT END AS recorded,
     CAST(o.OPP_ITV AS TEXT) AS recorded_by,
     o.OPP_MOTIF AS reason,
     'T_OPPOS' AS source_table,

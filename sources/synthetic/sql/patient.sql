@@ -6,7 +6,7 @@ SELECT
     p.PAT_INS_OID AS ins_oid,
     COALESCE(p.PAT_INS_CR = '00', 0) AS insi_confirmed,
     CASE
-        WHEN date(substr(p.PAT_INS_APPEL, 1, 4) || '-' || substr(p.PAT_INS_APPEL, 5, 2) || '-' || substr(p.PAT_INS_APPEL, 7, 2))
+        WHEN date(substr(p.PAT_INS_APPEL, 1, 4) || '-' || substr(p.PAT_INS_APPEL, 5, 2) || '-' || substr(p.PAT_INS_APPEL, 7, 2), '+0 days')
             = substr(p.PAT_INS_APPEL, 1, 4) || '-' || substr(p.PAT_INS_APPEL, 5, 2) || '-' || substr(p.PAT_INS_APPEL, 7, 2)
             THEN substr(p.PAT_INS_APPEL, 1, 4) || '-' || substr(p.PAT_INS_APPEL, 5, 2) || '-' || substr(p.PAT_INS_APPEL, 7, 2)
         ELSE CAST(p.PAT_INS_APPEL AS TEXT)
@@ -22,7 +22,7 @@ SELECT
     p.PAT_PREN_USU AS used_given,
     s.code AS sex,
     CASE
-        WHEN date(substr(p.PAT_DTN, 7, 4) || '-' || substr(p.PAT_DTN, 4, 2) || '-' || substr(p.PAT_DTN, 1, 2))
+        WHEN date(substr(p.PAT_DTN, 7, 4) || '-' || substr(p.PAT_DTN, 4, 2) || '-' || substr(p.PAT_DTN, 1, 2), '+0 days')
             = substr(p.PAT_DTN, 7, 4) || '-' || substr(p.PAT_DTN, 4, 2) || '-' || substr(p.PAT_DTN, 1, 2)
             THEN substr(p.PAT_DTN, 7, 4) || '-' || substr(p.PAT_DTN, 4, 2) || '-' || substr(p.PAT_DTN, 1, 2)
         ELSE p.PAT_DTN
@@ -38,7 +38,7 @@ SELECT
     p.PAT_PORT AS mobile,
     p.PAT_MEL AS email,
     CASE
-        WHEN date(substr(p.PAT_DECES, 7, 4) || '-' || substr(p.PAT_DECES, 4, 2) || '-' || substr(p.PAT_DECES, 1, 2))
+        WHEN date(substr(p.PAT_DECES, 7, 4) || '-' || substr(p.PAT_DECES, 4, 2) || '-' || substr(p.PAT_DECES, 1, 2), '+0 days')
             = substr(p.PAT_DECES, 7, 4) || '-' || substr(p.PAT_DECES, 4, 2) || '-' || substr(p.PAT_DECES, 1, 2)
             THEN substr(p.PAT_DECES, 7, 4) || '-' || substr(p.PAT_DECES, 4, 2) || '-' || substr(p.PAT_DECES, 1, 2)
         ELSE p.PAT_DECES
@@ -46,7 +46,7 @@ SELECT
     CAST(p.PAT_MT AS TEXT) AS attending,
     COALESCE(d.code, 'unknown') AS dmp,
     CASE
-        WHEN date(substr(p.PAT_DMP_DT, 1, 4) || '-' || substr(p.PAT_DMP_DT, 5, 2) || '-' || substr(p.PAT_DMP_DT, 7, 2))
+        WHEN date(substr(p.PAT_DMP_DT, 1, 4) || '-' || substr(p.PAT_DMP_DT, 5, 2) || '-' || substr(p.PAT_DMP_DT, 7, 2), '+0 days')
             = substr(p.PAT_DMP_DT, 1, 4) || '-' || substr(p.PAT_DMP_DT, 5, 2) || '-' || substr(p.PAT_DMP_DT, 7, 2)
             THEN substr(p.PAT_DMP_DT, 1, 4) || '-' || substr(p.PAT_DMP_DT, 5, 2) || '-' || substr(p.PAT_DMP_DT, 7, 2)
         ELSE CAST(p.PAT_DMP_DT AS TEXT)

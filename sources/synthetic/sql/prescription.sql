@@ -5,7 +5,7 @@ SELECT
     CAST(o.ORD_ACT AS TEXT) AS encounter,
     CAST(o.ORD_DOC AS TEXT) AS document,
     COALESCE(c.code, 'other') AS category,
-    CASE WHEN date(o.ORD_DT) = substr(o.ORD_DT, 1, 10) THEN replace(o.ORD_DT, ' ', 'T') ELSE o.ORD_DT END AS prescribed,
+    CASE WHEN date(o.ORD_DT, '+0 days') = substr(o.ORD_DT, 1, 10) THEN replace(o.ORD_DT, ' ', 'T') ELSE o.ORD_DT END AS prescribed,
     'T_ORDO' AS source_table,
     CAST(o.ORD_ID AS TEXT) AS source_key
 FROM T_ORDO AS o

@@ -8,20 +8,22 @@ SELECT
     a.ATD_LIB AS label,
     COALESCE(e.code, 'not_recorded') AS assertion,
     CASE
-        WHEN a.ATD_DEB LIKE '__/__/____' AND date(substr(a.ATD_DEB, 7, 4) || '-' || substr(a.ATD_DEB, 4, 2) || '-' || substr(a.ATD_DEB, 1, 2))
+        WHEN a.ATD_DEB LIKE '__/__/____' AND date(substr(a.ATD_DEB, 7, 4) || '-' || substr(a.ATD_DEB, 4, 2) || '-' || substr(a.ATD_DEB, 1, 2), '+0 days')
             = substr(a.ATD_DEB, 7, 4) || '-' || substr(a.ATD_DEB, 4, 2) || '-' || substr(a.ATD_DEB, 1, 2)
             THEN substr(a.ATD_DEB, 7, 4) || '-' || substr(a.ATD_DEB, 4, 2) || '-' || substr(a.ATD_DEB, 1, 2)
-        WHEN a.ATD_DEB LIKE '__/____' THEN substr(a.ATD_DEB, 4, 4) || '-' || substr(a.ATD_DEB, 1, 2)
+        WHEN a.ATD_DEB LIKE '__/____' AND substr(a.ATD_DEB, 1, 2) BETWEEN '01' AND '12'
+            THEN substr(a.ATD_DEB, 4, 4) || '-' || substr(a.ATD_DEB, 1, 2)
         ELSE a.ATD_DEB
     END AS onset,
     CASE
-        WHEN a.ATD_FIN LIKE '__/__/____' AND date(substr(a.ATD_FIN, 7, 4) || '-' || substr(a.ATD_FIN, 4, 2) || '-' || substr(a.ATD_FIN, 1, 2))
+        WHEN a.ATD_FIN LIKE '__/__/____' AND date(substr(a.ATD_FIN, 7, 4) || '-' || substr(a.ATD_FIN, 4, 2) || '-' || substr(a.ATD_FIN, 1, 2), '+0 days')
             = substr(a.ATD_FIN, 7, 4) || '-' || substr(a.ATD_FIN, 4, 2) || '-' || substr(a.ATD_FIN, 1, 2)
             THEN substr(a.ATD_FIN, 7, 4) || '-' || substr(a.ATD_FIN, 4, 2) || '-' || substr(a.ATD_FIN, 1, 2)
-        WHEN a.ATD_FIN LIKE '__/____' THEN substr(a.ATD_FIN, 4, 4) || '-' || substr(a.ATD_FIN, 1, 2)
+        WHEN a.ATD_FIN LIKE '__/____' AND substr(a.ATD_FIN, 1, 2) BETWEEN '01' AND '12'
+            THEN substr(a.ATD_FIN, 4, 4) || '-' || substr(a.ATD_FIN, 1, 2)
         ELSE a.ATD_FIN
     END AS resolved,
-    CASE WHEN date(a.ATD_SAISIE) = substr(a.ATD_SAISIE, 1, 10) THEN replace(a.ATD_SAISIE, ' ', 'T') ELSE a.ATD_SAISIE END AS recorded,
+    CASE WHEN date(a.ATD_SAISIE, '+0 days') = substr(a.ATD_SAISIE, 1, 10) THEN replace(a.ATD_SAISIE, ' ', 'T') ELSE a.ATD_SAISIE END AS recorded,
     'T_ATCD' AS source_table,
     CAST(a.ATD_ID AS TEXT) AS source_key
 FROM T_ATCD AS a

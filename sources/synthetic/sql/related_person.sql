@@ -6,7 +6,7 @@ SELECT
     r.PRO_NOM AS family,
     r.PRO_PREN AS given,
     CASE
-        WHEN date(substr(r.PRO_DTN, 7, 4) || '-' || substr(r.PRO_DTN, 4, 2) || '-' || substr(r.PRO_DTN, 1, 2))
+        WHEN date(substr(r.PRO_DTN, 7, 4) || '-' || substr(r.PRO_DTN, 4, 2) || '-' || substr(r.PRO_DTN, 1, 2), '+0 days')
             = substr(r.PRO_DTN, 7, 4) || '-' || substr(r.PRO_DTN, 4, 2) || '-' || substr(r.PRO_DTN, 1, 2)
             THEN substr(r.PRO_DTN, 7, 4) || '-' || substr(r.PRO_DTN, 4, 2) || '-' || substr(r.PRO_DTN, 1, 2)
         ELSE r.PRO_DTN

@@ -7,13 +7,13 @@ SELECT
     t.TTT_LIB AS label,
     t.TTT_POSO AS dosage,
     CASE
-        WHEN date(substr(t.TTT_DEB, 1, 4) || '-' || substr(t.TTT_DEB, 5, 2) || '-' || substr(t.TTT_DEB, 7, 2))
+        WHEN date(substr(t.TTT_DEB, 1, 4) || '-' || substr(t.TTT_DEB, 5, 2) || '-' || substr(t.TTT_DEB, 7, 2), '+0 days')
             = substr(t.TTT_DEB, 1, 4) || '-' || substr(t.TTT_DEB, 5, 2) || '-' || substr(t.TTT_DEB, 7, 2)
             THEN substr(t.TTT_DEB, 1, 4) || '-' || substr(t.TTT_DEB, 5, 2) || '-' || substr(t.TTT_DEB, 7, 2)
         ELSE CAST(t.TTT_DEB AS TEXT)
     END AS start,
     CASE
-        WHEN date(substr(t.TTT_FIN, 1, 4) || '-' || substr(t.TTT_FIN, 5, 2) || '-' || substr(t.TTT_FIN, 7, 2))
+        WHEN date(substr(t.TTT_FIN, 1, 4) || '-' || substr(t.TTT_FIN, 5, 2) || '-' || substr(t.TTT_FIN, 7, 2), '+0 days')
             = substr(t.TTT_FIN, 1, 4) || '-' || substr(t.TTT_FIN, 5, 2) || '-' || substr(t.TTT_FIN, 7, 2)
             THEN substr(t.TTT_FIN, 1, 4) || '-' || substr(t.TTT_FIN, 5, 2) || '-' || substr(t.TTT_FIN, 7, 2)
         ELSE CAST(t.TTT_FIN AS TEXT)

@@ -6,7 +6,7 @@ SELECT
     c.CST_LIB AS label,
     replace(c.CST_VAL, ',', '.') AS value,
     COALESCE(u.code, c.CST_UNIT) AS unit,
-    CASE WHEN date(c.CST_DT) = substr(c.CST_DT, 1, 10) THEN replace(c.CST_DT, ' ', 'T') ELSE c.CST_DT END AS measured,
+    CASE WHEN date(c.CST_DT, '+0 days') = substr(c.CST_DT, 1, 10) THEN replace(c.CST_DT, ' ', 'T') ELSE c.CST_DT END AS measured,
     'T_CONST' AS source_table,
     CAST(c.CST_ID AS TEXT) AS source_key
 FROM T_CONST AS c

@@ -22,7 +22,7 @@ def test_a_good_submission_is_registered_with_hash_size_and_type(client, message
 
 def test_no_trait_of_the_patient_is_kept(client, message, sandbox):
     client.send(message())
-    state = str(client.state()) + sandbox._registry._journal._path.read_text()
+    state = str(client.state()) + (sandbox.authority.ca.parent / "registry.jsonl").read_text()
     for trait in ("DUVAL", "PETIT", "JEANNE", "19800512", "75112", "JVBERi0"):
         assert trait not in state
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
+
+from transvase.sandbox import authority
 
 GET = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
 FIND = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d"
@@ -334,18 +337,18 @@ serve(folder, patients, 0, datetime(2026, 1, 15, 12, tzinfo=UTC), lambda url: pr
 """
 
 
-def test_a_killed_server_has_kept_all_it_confirmed(start, patients, connect, message, tmp_path):
+def test_a_killed_server_has_kept_all_it_confirmed(keys, patients, connect, message, tmp_path):
     class Address:
-        def __init__(self, url, authority):
-            self.url, self.authority = url, authority
+        def __init__(self, url, files):
+            self.url, self.authority = url, files
             self.port = int(url.split("/")[2].rpartition(":")[2])
 
-    keys = start().authority
+    shutil.copytree(keys, tmp_path, dirs_exist_ok=True)
     confirmed = []
     for _ in range(2):
         command = [sys.executable, "-c", SERVE, str(tmp_path), str(patients)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            client = connect(Address(process.stdout.readline().strip(), keys))
+            client = connect(Address(process.stdout.readline().strip(), authority.files(keys)))
             assert [d["unique_id"] for d in client.state()["documents"]] == confirmed
             for _ in range(5):
                 sent = message()

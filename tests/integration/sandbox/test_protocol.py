@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 import time
@@ -57,6 +58,7 @@ def test_plain_http_gets_nothing(sandbox):
         assert b"HTTP" not in raw.recv(100)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="modes of files are POSIX")
 def test_private_keys_are_private(sandbox):
     for path in sandbox.authority:
         assert path.stat().st_mode & 0o077 == 0
@@ -348,6 +350,23 @@ def test_bad_soap(client, message, change, status, code, subcode):
     assert subcode in [*reply.fault[1], ""]
     assert bool(subcode) is bool(reply.fault[1])
     assert sent.unique_id not in {d["unique_id"] for d in client.state()["documents"]}
+
+
+OUT_OF_SHAPE = [
+    ("documents before the objects", ("lcm:SubmitObjectsRequest", "lcm:SubmitObject"), "begin with"),
+    ("no list of objects", ("rim:RegistryObjectList", "rim:RegistryObjects"), "RegistryObjectList"),
+    ("stranger after the documents", ("</xds:Document>", "</xds:Document><xds:Note/>"), "other than Document"),
+    ("document without id", ('<xds:Document id="Document01">', "<xds:Document>"), "no id"),
+]
+
+
+@pytest.mark.parametrize(("change", "named"), [pytest.param(*rest, id=name) for name, *rest in OUT_OF_SHAPE])
+def test_a_request_out_of_shape(client, message, change, named):
+    sent = message()
+    sent.edits.append(change)
+    code, _, reason = client.send(sent).fault
+    assert code == "soap:Sender"
+    assert named in reason
 
 
 def test_a_part_that_no_document_includes(client, message):

@@ -363,7 +363,8 @@ CASES = [
     ),
     # Authors.
     ("author missing", lambda m: m.entry.authors.clear(), METADATA, "author"),
-    ("author person missing", lambda m: m.entry.authors[0].pop("authorPerson"), METADATA, "authorPerson"),
+    ("author with a slot of another object", author("creationTime", "20260110091500"), METADATA, "Slot"),
+    ("author person missing", lambda m: m.entry.authors[0].pop("authorPerson"), METADATA, "exactly once"),
     (
         "author institution missing",
         lambda m: m.entry.authors[0].pop("authorInstitution"),
@@ -433,7 +434,7 @@ CASES = [
         "other kind",
     ),
     # The object.
-    ("title missing", lambda m: setattr(m.entry, "title", ""), METADATA, "title"),
+    ("title missing", lambda m: setattr(m.entry, "title", ""), METADATA, "title (Name)"),
     ("title not that of the document", lambda m: setattr(m.entry, "title", "Autre"), METADATA, "title"),
     ("media type of a PDF", lambda m: m.entry.attributes.update(mimeType="application/pdf"), METADATA, "mimeType"),
     (
@@ -469,6 +470,23 @@ CASES = [
         "registryObject",
     ),
     ("two objects with one id", xml('id="Document01-patientId"', 'id="Set01"'), METADATA, "id"),
+    (
+        "object that is not one of a submission",
+        xml("<rim:RegistryObjectList>", '<rim:RegistryObjectList><rim:ObjectRef id="urn:uuid:0"/>'),
+        METADATA,
+        "RegistryObjectList",
+    ),
+    (
+        "element that is not one of an entry",
+        xml("</rim:ExtrinsicObject>", "<rim:ContentVersionInfo/></rim:ExtrinsicObject>"),
+        METADATA,
+        "no place",
+    ),
+    ("two slots of one name", xml('name="languageCode"', 'name="creationTime"'), METADATA, "name of another"),
+    ("slot with an empty value", slot("languageCode", ""), METADATA, "empty one"),
+    ("author with a code", xml('nodeRepresentation=""', 'nodeRepresentation="x"'), METADATA, "not the empty text"),
+    ("empty code", code("practiceSettingCode", ("", "1.2.250.1.213.1.1.4.9")), METADATA, "missing or empty"),
+    ("unknown identifier", xml("urn:uuid:58a6f841-", "urn:uuid:58a6f842-"), METADATA, "identificationScheme"),
     # Associations.
     ("entry outside the set", lambda m: m.associations.clear(), METADATA, "HasMember"),
     ("entry twice in the set", lambda m: m.associations.append(dict(m.associations[0])), METADATA, "HasMember"),
@@ -478,7 +496,7 @@ CASES = [
         "member the wrong way round",
         lambda m: m.associations[0].update(source="Document01", target="Set01"),
         METADATA,
-        "HasMember",
+        "HasMember does not go",
     ),
     ("short association type", lambda m: m.associations[0].update(type="HasMember"), METADATA, "associationType"),
     # The document.
@@ -491,6 +509,25 @@ CASES = [
     ("no patient", edit("recordTarget>", "recordTarge>"), CONTENT, "recordTarget"),
     ("INS without a birth place", edit("<county>75112</county>", ""), CONTENT, "birth place"),
     ("INS without the list of given names", edit("<given>JEANNE MARIE</given>", ""), CONTENT, "given names"),
+    ("act without a date", edit('<low value="20260110100000+0100"/>', ""), CONTENT, "effectiveTime/low"),
+    (
+        "id without root",
+        lambda m: m.entry.edit(f'<id root="{m.unique_id}"/>', '<id extension="1"/>'),
+        CONTENT,
+        "id has no root",
+    ),
+    ("local number without root", edit('<id root="1.2.250.1.999.9" ', "<id "), CONTENT, "id of the patient"),
+    ("record of nobody", edit("patient>", "person>"), CONTENT, "no patient"),
+    ("author without a date", edit('<author><time value="20260110101500+0100"/>', "<author>"), CONTENT, "no time"),
+    (
+        "replacing two documents",
+        edit("<componentOf>", '<relatedDocument typeCode="RPLC"/><componentOf>'),
+        CONTENT,
+        "relatedDocument",
+    ),
+    ("no act", edit("documentationOf>", "documentationOff>"), CONTENT, "documentationOf is missing"),
+    ("version not a number", edit('<versionNumber value="1"', '<versionNumber value="v1"'), CONTENT, "versionNumber"),
+    ("header confidentiality unknown", edit('Code code="N"', 'Code code="MASQUE_PS"'), CONTENT, "confidentialityCode"),
     ("other namespace", edit("urn:hl7-org:v3", "urn:hl7-org:v2"), CONTENT, "ClinicalDocument"),
     ("not XML", lambda m: setattr(m.entry, "data", b"%PDF-1.4"), CONTENT, "well-formed"),
     ("cut in the middle", lambda m: setattr(m.entry, "data", m.entry.data[:1500]), CONTENT, "well-formed"),

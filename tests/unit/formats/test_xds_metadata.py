@@ -177,8 +177,8 @@ def test_without_identifier_there_is_no_patient_id():
         ),
         pytest.param(
             {"birth_family": "PAT", "birth_given": "ANNE", "used_family": "MARTIN"},
-            ("PID-5|PAT^ANNE^^^^^L", "PID-5|MARTIN^ANNE^^^^^D"),
-            id="given name in use is the one of birth",
+            ("PID-5|PAT^ANNE^^^^^L", "PID-5|MARTIN^^^^^^D"),
+            id="given name in use is never filled from the one of birth",
         ),
         pytest.param({"used_family": "MARTIN"}, ("PID-5|MARTIN^^^^^^D",), id="only a name in use"),
         pytest.param({"birth": "19790328101500"}, ("PID-7|19790328",), id="birth date without time"),

@@ -136,6 +136,8 @@ def profiles(resource):
         pytest.param(
             {"code": "8867-4", "unit": "/min"}, ["heartrate", "fr-core-observation-heartrate"], id="heart rate"
         ),
+        pytest.param({"code": "8480-6", "unit": "cm[Hg]"}, ["vitalsigns"], id="pressure in another unit"),
+        pytest.param({"code": "8480-6", "unit": "mm[Hg]"}, ["bp", "fr-core-observation-bp"], id="systolic alone"),
         pytest.param({"code": "56086-2", "unit": "cm"}, ["vitalsigns"], id="waist: no profile of its own"),
     ],
 )
@@ -179,10 +181,19 @@ def test_pressures_of_two_moments_stay_two(document, of_type, change):
     assert second["component"][0]["dataAbsentReason"] and "valueQuantity" in second["component"][1]
 
 
-def test_three_pressures_lose_none(document, of_type):
-    rows = [pressure("1", "8480-6", "120"), pressure("2", "8480-6", "130"), pressure("3", "8462-4", "80")]
-    found = of_type(document(vital_sign=rows), "Observation")
-    assert [[i["value"][-1] for i in o["identifier"]] for o in found] == [["1"], ["2", "3"]]
+@pytest.mark.parametrize(
+    "codes, observations",
+    [
+        pytest.param(["8480-6", "8480-6", "8462-4"], [["1"], ["2", "3"]], id="two systolic"),
+        pytest.param(["8480-6", "8462-4", "8462-4"], [["1", "2"], ["3"]], id="two diastolic"),
+        pytest.param(["8480-6", "8462-4", "8480-6", "8462-4"], [["1", "2"], ["3", "4"]], id="taken twice"),
+    ],
+)
+def test_repeated_pressures_lose_none(document, of_type, codes, observations):
+    found = of_type(
+        document(vital_sign=[pressure(str(n), code, "9") for n, code in enumerate(codes, 1)]), "Observation"
+    )
+    assert [[i["value"][-1] for i in o["identifier"]] for o in found] == observations
 
 
 @pytest.mark.parametrize(

@@ -176,9 +176,10 @@ def test_a_professional_whom_the_record_lacks_keeps_their_number(document, of_ty
 
 
 def test_names_of_resources_are_uuid5_of_practice_table_and_key(document, of_type):
-    (condition,) = of_type(document(problem=[{"key": "é 42/7"}]), "Condition")
+    keys = ["é 42/7", *map(str, range(20))]
     namespace = uuid.uuid5(uuid.NAMESPACE_OID, "1.2.250.1.999.7")
-    assert condition["id"] == str(uuid.uuid5(namespace, "problem/é 42/7"))
+    found = of_type(document(problem=[{"key": key} for key in keys]), "Condition")
+    assert [c["id"] for c in found] == [str(uuid.uuid5(namespace, f"problem/{key}")) for key in keys]
 
 
 def test_envelope(document):

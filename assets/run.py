@@ -1,0 +1,49 @@
+"""What a run carries to every asset: settings, clock, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from transvase import __version__
+from transvase.settings import Settings
+
+SOFTWARE = f"Transvase {__version__}"
+
+# (step, done, total, detail)
+Progress = Callable[[str, int, int, str], None]
+
+
+def silent(step: str, done: int, total: int, detail: str) -> None:
+    """No progress shown."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the pipeline. `clock` is aware; `schema` the official CDA schema to validate against, or None."""
+
+    settings: Settings
+    clock: datetime
+    progress: Progress = field(default=silent)
+    schema: Path | None = None
+    # The feeder's own watch: a test or a demonstration may stop it, a real run reads the time of each write.
+    now: Callable[[], datetime] | None = None
+
+    @property
+    def work(self) -> Path:
+        """Folder of the working copies."""
+        return self.settings.work.folder
+
+    @property
+    def practice(self) -> dict[str, str]:
+        """What the settings say of the practice beyond its database, by column of the canonical table."""
+        given = self.settings.practice
+        return {n: getattr(given, n) for n in ("name", "struct_idnat", "oid", "facility_type")}
+
+    @property
+    def contact(self) -> dict[str, str]:
+        """Contact Portabilité."""
+        given = self.settings.practice
+        return {"name": given.contact_name, "email": given.contact_email, "phone": given.contact_phone}

@@ -1,0 +1,41 @@
+"""The verdicts: what stands against each record, for each destination."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from transvase.assets.run import Run
+from transvase.errors import guarded
+from transvase.model.clock import zone
+from transvase.model.outcome import OUTCOMES
+from transvase.model.tables import TABLES
+from transvase.validators.verdicts import judge
+
+
+@dg.asset(
+    group_name="verdicts",
+    deps=list(TABLES),
+    kinds={"parquet", "duckdb"},
+    description="Identités (INS, RNIV), obligations et documents : un verdict par règle qui bloque ou signale.",
+)
+def verdicts(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
+    """Judge every patient and document."""
+    with guarded():
+        feed = run.settings.feed
+        run.progress("verdicts", 0, 1, "")
+        counts = judge(
+            run.work,
+            clock=run.clock.astimezone(zone(run.settings.time_zone)),
+            environment=feed.environment,
+            cut_off=feed.unknown_history_before,
+            before_obligation=feed.before_obligation,
+        )
+        run.progress("verdicts", 1, 1, "")
+    table = "\n".join(f"| {OUTCOMES[o].label_fr} | {n} |" for o, n in counts["documents"].items())
+    return dg.MaterializeResult(
+        metadata={
+            "identités qualifiées": counts["qualified"],
+            "issues": dg.MetadataValue.md(f"| issue | documents |\n|---|---|\n{table}"),
+            "constats": sum(v["count"] for v in counts["verdicts"]),
+        }
+    )

@@ -1,0 +1,46 @@
+"""Produire l'archive de portabilité PA….ZIP. Interrompu, relancé : les parties finies servent. / Make the portability archive."""
+
+from __future__ import annotations
+
+import argparse
+
+from transvase.commands.session import run_of, with_json, with_settings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    with_settings(parser)
+    with_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export the whole practice (MASSIF). Exit 1 when a document could not leave in the form asked."""
+    import orjson
+
+    from transvase.pipelines.execute import execute
+
+    session = run_of(options, resume=True)
+    execute("export", session)
+    facts = orjson.loads((session.work / "export.json").read_bytes())
+    if options.json:
+        print(orjson.dumps(facts).decode())
+    else:
+        print(summary(facts, str(session.settings.export.folder / facts["archive"])))
+    return 1 if incomplete(facts) else 0
+
+
+def incomplete(facts: dict[str, object]) -> int:
+    """Documents without a CDA or without content: the archive is complete, these are listed."""
+    forms: dict[str, int] = facts["forms"]  # type: ignore[assignment]
+    return forms.get("plain", 0) + forms.get("absent", 0) + int(facts["orphans"])  # type: ignore[call-overload, no-any-return]
+
+
+def summary(facts: dict[str, object], path: str) -> str:
+    """What was made, in two lines."""
+    forms: dict[str, int] = facts["forms"]  # type: ignore[assignment]
+    parts = ", ".join(f"{n} {f}" for f, n in forms.items())
+    done = int(facts["documents"]) + int(facts["orphans"])  # type: ignore[call-overload]
+    return (
+        f"{path}\n{facts['patients']} patients, {done} documents sur {facts['source_documents']} "
+        f"(versions : {parts} ; {facts['orphans']} sans patient connu)"
+    )

@@ -1,0 +1,80 @@
+"""Entry of the command `transvase`: finds the command's module and turns every error into one sentence and an exit code.
+
+Only the chosen command's module is imported, so that help and mistakes answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from transvase.errors import Interrupted, TransvaseError, guarded
+
+COMMANDS = {
+    "demo": "Toute la chaîne sur un cabinet inventé, avec un DMP local. / The whole chain on an invented practice.",
+    "init": "Écrire un fichier de réglages commenté. / Write a commented settings file.",
+    "check": "Correspondance et verdicts, sans rien produire. / Mapping coverage and verdicts, nothing produced.",
+    "extract": "Lire la base du cabinet. / Read the practice's database.",
+    "export": "Produire l'archive de portabilité. / Make the portability archive.",
+    "verify": "Vérifier une archive de portabilité. / Verify a portability archive.",
+    "feed": "Alimenter le DMP. / Feed the DMP.",
+    "audit": "Écrire le rapport d'audit. / Write the audit report.",
+    "explain": "Dire ce qu'un document est devenu et pourquoi. / Say what became of a document and why.",
+    "sandbox": "Démarrer un DMP local strict. / Start a strict local DMP.",
+    "dictionary": "Afficher le dictionnaire des données. / Print the data dictionary.",
+    "ui": "Ouvrir l'écran de Dagster sur cette machine. / Open Dagster's screen on this machine.",
+}
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one command, from its module."""
+    module = import_module(f"transvase.commands.{name}")
+    parser = argparse.ArgumentParser(prog=f"transvase {name}", description=module.__doc__)
+    module.arguments(parser)
+    common = parser.add_argument_group("commun / common")
+    common.add_argument("--lang", choices=("fr", "en"), default="fr", help="langue des messages / language of messages")
+    return parser
+
+
+def usage() -> str:
+    """Help of the whole command."""
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
+    return (
+        "usage: transvase COMMANDE [options]\n\n"
+        "Verse les dossiers d'un cabinet dans une archive de portabilité et dans le DMP, et le prouve.\n"
+        "Pours a practice's records into a portability archive and the DMP, and proves it.\n\n"
+        f"{lines}\n\n  transvase COMMANDE --help : options d'une commande / options of a command\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code (OPERATING.md lists them)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help"):
+        print(usage(), end="")
+        return 0 if given else 2
+    if given[0] == "--version":
+        from transvase import __version__
+
+        print(f"transvase {__version__}")
+        return 0
+    if given[0] not in COMMANDS:
+        print(f"transvase: commande inconnue {given[0]!r} ; voir `transvase --help`.", file=sys.stderr)
+        return 2
+    options = parser_of(given[0]).parse_args(given[1:])
+    try:
+        with guarded():
+            return int(import_module(f"transvase.commands.{given[0]}").run(options))
+    except TransvaseError as error:
+        print(f"transvase: {error.sentence(options.lang)}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"transvase: {Interrupted().sentence(options.lang)}", file=sys.stderr)
+        return Interrupted.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What the commands share: the settings option, the run it gives, progress on a terminal, answers as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transvase.errors import BadCall
+
+if TYPE_CHECKING:
+    from transvase.assets.run import Run
+
+# Lines between two reports of progress where there is no terminal: enough for a log, too few to fill it.
+_PLAIN_EVERY = 10.0
+
+
+def with_settings(parser: argparse.ArgumentParser, clock: bool = True) -> None:
+    """Options of a command that works on a practice."""
+    parser.add_argument(
+        "--settings", type=Path, default=None, help="fichier de réglages (défaut : transvase.toml) / settings file"
+    )
+    if clock:
+        parser.add_argument(
+            "--clock",
+            default=None,
+            metavar="ISO",
+            help="heure de l'exécution, avec décalage / the run's clock, with its offset",
+        )
+        parser.add_argument(
+            "--schema",
+            type=Path,
+            default=None,
+            help="schéma XSD CI-SIS (CDA_extended.xsd) / official CDA schema to validate against",
+        )
+
+
+def with_json(parser: argparse.ArgumentParser) -> None:
+    """`--json` for a command that another program reads."""
+    parser.add_argument("--json", action="store_true", help="réponse en JSON / answer as JSON")
+
+
+def moment(text: str) -> datetime:
+    """An ISO instant with its offset; BadCall otherwise."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise BadCall(
+            what="--clock : une date ISO avec décalage est attendue", mend="par exemple 2026-11-23T20:00:00+01:00"
+        )
+    return found
+
+
+def run_of(options: argparse.Namespace, *, resume: bool = False) -> Run:
+    """The run of a command. With `resume`, an interrupted export goes on with its own clock."""
+    from transvase import settings as config
+    from transvase.assets.run import Run
+    from transvase.model.clock import zone
+
+    settings = config.load(options.settings) if options.settings else config.located()
+    clock = moment(options.clock) if getattr(options, "clock", None) else None
+    if clock is None and resume:
+        from transvase.exporters.portability import pending_clock
+
+        clock = pending_clock(settings.work.folder)
+    if clock is None:
+        clock = datetime.now(zone(settings.time_zone)).replace(microsecond=0)
+    schema = getattr(options, "schema", None)
+    if schema is not None and not schema.is_file():
+        raise BadCall(what=f"--schema : {schema.name} n'existe pas", mend="indiquez CDA_extended.xsd du CI-SIS")
+    return Run(settings, clock, Progress(options.lang), schema)
+
+
+class Progress:
+    """Shows steps, counts, rate and time left: one line rewritten on a terminal, plain lines elsewhere."""
+
+    def __init__(self, language: str) -> None:
+        self._left = "reste" if language == "fr" else "left"
+        self._step = ""
+        self._began = self._shown = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, step: str, done: int, total: int, detail: str) -> None:
+        """Report `done` of `total` in a step; `detail` is free text without any value of a record."""
+        now = time.monotonic()
+        if step != self._step:
+            self._step, self._began, self._shown = step, now, 0.0
+        if done < total and now - self._shown < (0.1 if self._terminal else _PLAIN_EVERY):
+            return
+        self._shown = now
+        spent = now - self._began
+        rate = done / spent if spent > 0.05 else 0.0
+        line = f"{step} : {done}/{total}"
+        if detail:
+            line += f" ({detail})"
+        if rate and done < total:
+            line += f" · {rate:.0f}/s · {self._left} {_clock((total - done) / rate)}"
+        if self._terminal:
+            print(f"\r\033[K{line}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

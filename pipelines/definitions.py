@@ -1,0 +1,81 @@
+"""The one code location: assets, checks, jobs, schedules. What an asset computes belongs to the layers below."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from transvase.assets.archive import BUCKET_PARTITIONS, patient_archives, portability_archive
+from transvase.assets.canonical import canonical_tables
+from transvase.assets.dmp import dmp_submissions
+from transvase.assets.expectations import expectations
+from transvase.assets.report import audit_report
+from transvase.assets.run import Run
+from transvase.assets.verdicts import verdicts
+from transvase.settings import located
+
+_EXTRACT = dg.AssetSelection.assets(canonical_tables)
+_ARCHIVE = dg.AssetSelection.assets(patient_archives, portability_archive)
+_VERDICTS = dg.AssetSelection.assets(verdicts)
+_DMP = dg.AssetSelection.assets(dmp_submissions)
+_REPORT = dg.AssetSelection.assets(audit_report)
+
+# Every bucket in one run: the partitions are places in the export order, not units of scheduling.
+EVERY_BUCKET = {
+    "dagster/asset_partition_range_start": BUCKET_PARTITIONS.get_first_partition_key() or "",
+    "dagster/asset_partition_range_end": BUCKET_PARTITIONS.get_last_partition_key() or "",
+}
+
+
+def _job(
+    name: str, selection: dg.AssetSelection, description: str, buckets: bool = False
+) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        selection=selection,
+        description=description,
+        executor_def=dg.in_process_executor,
+        partitions_def=BUCKET_PARTITIONS if buckets else None,
+        tags=EVERY_BUCKET if buckets else None,
+    )
+
+
+JOBS = (
+    _job("extract", _EXTRACT, "Lire la base du cabinet et contrôler les tables."),
+    _job("check", _VERDICTS, "Juger identités, obligations et documents."),
+    _job("export", _VERDICTS | _ARCHIVE, "Produire l'archive de portabilité.", buckets=True),
+    _job("feed", _VERDICTS | _DMP, "Alimenter le DMP."),
+    _job("audit", _REPORT, "Écrire le rapport d'audit."),
+    _job("nightly", _EXTRACT | _VERDICTS | _DMP | _REPORT, "Chaque nuit : lire, juger, alimenter, rendre compte."),
+    _job("everything", dg.AssetSelection.all(), "Toute la chaîne : extraction, archive, DMP, rapport.", buckets=True),
+)
+
+# An act is due the same day: once after the day's acts and before midnight, once in the night window for what was late or refused.
+NIGHTLY = dg.ScheduleDefinition(
+    name="nightly_feed",
+    job_name="nightly",
+    cron_schedule=["30 20 * * *", "30 23 * * *", "30 2 * * *"],
+    execution_timezone="Europe/Paris",
+    description="Alimentation du soir (le jour de l'acte) et de la nuit.",
+)
+
+
+@dg.resource(description="Réglages et horloge de l'exécution.")
+def run_from_settings(_: dg.InitResourceContext) -> Run:
+    """A run on the settings file that TRANSVASE_SETTINGS names, at the present time."""
+    return Run(located(), datetime.now(UTC))
+
+
+def build(run: Run | None = None) -> dg.Definitions:
+    """The definitions; `run` binds the settings and the clock of a command, else the settings file is read when a run starts."""
+    return dg.Definitions(
+        assets=[canonical_tables, verdicts, patient_archives, portability_archive, dmp_submissions, audit_report],
+        asset_checks=[expectations],
+        jobs=list(JOBS),
+        schedules=[NIGHTLY],
+        resources={"run": run_from_settings if run is None else dg.ResourceDefinition.hardcoded_resource(run)},
+    )
+
+
+defs = build()

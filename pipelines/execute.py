@@ -1,0 +1,46 @@
+"""Running a job in this process, for the command line: the same assets, the same event log, our errors as they were raised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from transvase.assets.run import Run
+from transvase.errors import TransvaseError
+from transvase.formats.files import private_folder, write
+from transvase.pipelines.definitions import EVERY_BUCKET, build
+
+# The instance of a work folder: events beside the working copies, no telemetry. The project's own dagster.yaml says the same.
+INSTANCE = """\
+telemetry:
+  enabled: false
+run_queue:
+  max_concurrent_runs: 1
+python_logs:
+  python_log_level: WARNING
+"""
+
+
+def home(work: Path) -> Path:
+    """Dagster's home of a work folder, created on first use."""
+    folder = private_folder(work / "dagster")
+    if not (folder / "dagster.yaml").is_file():
+        write(folder / "dagster.yaml", INSTANCE.encode())
+    return folder
+
+
+def execute(job: str, run: Run) -> None:
+    """Run a job to its end; raises the error of the asset that failed."""
+    with dg.DagsterInstance.from_config(str(home(run.work))) as instance:
+        definition = build(run).resolve_job_def(job)
+        try:
+            definition.execute_in_process(
+                instance=instance,
+                tags=EVERY_BUCKET if job in ("export", "everything") else None,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        except dg.DagsterExecutionStepExecutionError as error:
+            if isinstance(error.original_exc_info[1], TransvaseError):
+                raise error.original_exc_info[1] from None
+            raise
