@@ -188,13 +188,12 @@ class _Run:
             message = iti41.query_by_unique_id(
                 [s.unique_id for s in doubtful], message_id, f"{self.client.base}/registry"
             )
-            found = self.client.query(message.content_type, message.parts, message.length)
+            found = self.client.query(message.content_type, message.parts, message.length, message_id)
             if not found.ok:
                 self.failed(found.code)
                 if self.halted():
                     return
                 continue
-            self.failures = 0
             steps = []
             for submission in doubtful:
                 entry = found.entries.get(submission.unique_id)
@@ -211,9 +210,10 @@ class _Run:
     def prepare(self, page: list[Submission]) -> Iterator[_Ready]:
         """The submissions of a page with their bytes; those the verdicts no longer allow stay where they are."""
         waiting = [s for s in page if s.document in self.allowed]
-        if spent := [s for s in waiting if s.attempts >= MOST_ATTEMPTS]:
+        # Only a service that takes other documents in this run makes a document guilty: an outage sets nothing aside.
+        if self.sent and (spent := [s for s in waiting if s.attempts >= MOST_ATTEMPTS]):
             self.ledger.record([Step(s.id, "give_up", s.code) for s in spent], self.clock())
-        waiting = [s for s in waiting if s.attempts < MOST_ATTEMPTS]
+            waiting = [s for s in waiting if s.attempts < MOST_ATTEMPTS]
         if not waiting:
             return
         found = {
@@ -300,7 +300,7 @@ class _Run:
         )
         client = self.idle.get()
         try:
-            return client.submit(message.content_type, message.parts, message.length)
+            return client.submit(message.content_type, message.parts, message.length, message_id)
         finally:
             self.idle.put(client)
 

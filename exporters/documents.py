@@ -8,6 +8,7 @@ disagree; with a schema it is validated too. What cannot be put in a CDA leaves 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ from transvase.model.identifiers import is_oid, set_id
 
 # The document leaves under the most general type of a practice, its title says that the local type has no national equivalent.
 UNMAPPED_TYPE = "11488-4"
+# XML 1.0, section 2.2; the values of a header are cleaned by its writer, this one goes straight to the metadata.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 RENDERED = ("rtf", "text", "jpeg", "tiff", "png", "html", "xml")
 EXTENSION = {"pdf": "PDF", "rtf": "RTF", "text": "TXT", "jpeg": "JPG", "tiff": "TIF", "png": "PNG", "html": "HTM", "xml": "XML",
              "cda": "XML", "zip": "ZIP"}  # fmt: skip
@@ -84,9 +87,9 @@ def heading(ctx: Context, document: Any, version: Any, identifier: str, previous
     if known is None or not known.current or not known.class_code:
         title = f"{title} (type local {document.local_type or 'absent'} sans équivalent national)"
         code = UNMAPPED_TYPE
-    act = hl7(document.act)
-    created = hl7(version.created) or hl7(document.created) or act or ctx.now
-    end = hl7(document.act_end)
+    act = _instant(document.act)
+    created = _instant(version.created) or _instant(document.created) or act or ctx.now
+    end = _instant(document.act_end)
     return cda_header.Heading(
         templates=level1.TEMPLATES,
         id=identifier,
@@ -99,6 +102,11 @@ def heading(ctx: Context, document: Any, version: Any, identifier: str, previous
         act=act or created,
         act_end=end if end > act else "",
     )
+
+
+def _instant(value: str | None) -> str:
+    """HL7 TS of an instant; the day alone before the year 1000, which some products write for "no date" (0001-01-01T00:00:00)."""
+    return hl7(value[:10] if value and value < "1000" else value)
 
 
 def compose(
@@ -146,8 +154,8 @@ def compose(
         )
     else:
         responsible = author
-    text = cda_header.document(head, target, author, responsible, ctx.structure, level1.body(pdf))
-    data = text.encode()
+    text = cda_header.document(head, target, author, responsible, ctx.structure, level1.BODY)
+    data = level1.filled(text, pdf)
     if header_possible:
         root = cda.parse(data)
         valid = ctx.schema is None or ctx.schema.validate(root)
@@ -158,10 +166,10 @@ def compose(
                 size=len(data),
                 uri=f"{name}.XML",
                 local_confidentiality=masks,
-                original_file_name=version.file_name or "",
+                original_file_name=_filed(version),
             )
             return Composed(data, entry, pdf, "written", rung, original, ctx.schema is not None)
-    return plain(text, pdf, rung, original, masks, name, version.file_name or "")
+    return plain(text, pdf, rung, original, masks, name, _filed(version))
 
 
 def _carried(
@@ -180,7 +188,7 @@ def _carried(
             size=len(body),
             uri=f"{name}.XML",
             local_confidentiality=masks,
-            original_file_name=version.file_name or "",
+            original_file_name=_filed(version),
             class_code=fallback,
         )
     except (cda.CdaUnreadable, NotDerivable):
@@ -193,6 +201,11 @@ def _carried(
         pdf = writer.text_document(document.title or facts.title, blocks, created=created, identifier=identifier)
         rung = "narrative"
     return Composed(body, entry, pdf, "carried", rung, None, False)
+
+
+def _filed(version: Any) -> str:
+    """The name a body had, as XML can hold it: one control character in a name must not stop the export of a practice."""
+    return _NOT_XML.sub("\ufffd", version.file_name or "")
 
 
 def _rendered(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -19,6 +20,7 @@ from transvase.exporters.documents import Composed, Context
 from transvase.exporters.pdf import writer
 from transvase.formats import cda, zip_stream
 from transvase.formats.ascii_text import file_part, readme
+from transvase.formats.xds import DocumentEntry
 from transvase.formats.xds_metadata import derive, source_id, submission_set
 from transvase.formats.xds_xml import submit_objects_request
 from transvase.formats.xml_text import text as t
@@ -97,7 +99,8 @@ def build(
             lines.append(Line(document.key, "", "", "absent", "", "", False))
     # A CDA of its own may name the patient otherwise than the record (an older or local identifier): one archive, one patientId.
     patient_id = composed[0].entry.patient_id
-    entries = [c.entry._replace(patient_id=patient_id) for c in composed]
+    # The repository of an archive is the archive of the practice: XDS wants its OID on every document (PORT-70).
+    entries = [c.entry._replace(patient_id=patient_id, repository_unique_id=ctx.practice.oid) for c in composed]
     moment = ctx.clock.replace(tzinfo=None)
     submission = submission_set(
         entries,
@@ -216,13 +219,12 @@ def _data(patient: Any, record: Record, lines: list[Line]) -> bytes:
     return orjson.dumps({"version": DATA_VERSION, "patient": patient._asdict(), "tables": tables, "documents": where})
 
 
-def _synthesis(ctx: Context, patient: Any, record: Record, target: str, header_possible: bool) -> Composed:
-    """The VSM, first document of the archive (PORT-35): signed by the attending doctor when known, with the software as device."""
+def synthesis_text(ctx: Context, patient: Any, record: Record, target: str) -> tuple[str, str]:
+    """The VSM as text and its uniqueId: signed by the attending doctor when known, with the software as device beside them."""
     doctor = ctx.signatories.get(patient.attending or "")
     person = doctor or ctx.responsible
     set_id = f"{ctx.practice.oid}.{SYNTHESES}.{arc('synthesis', patient.key)}"
     identifier = f"{set_id}.{ctx.clock:%Y%m%d%H%M%S}"
-    pdf = writer.text_document(vsm.TITLE, summary.blocks(patient, record), created=ctx.clock, identifier=identifier)
     head = cda_header.Heading(
         templates=vsm.TEMPLATES,
         id=identifier,
@@ -237,12 +239,26 @@ def _synthesis(ctx: Context, patient: Any, record: Record, target: str, header_p
         event=vsm.EVENT,
         extra_participants=vsm.attending_participant(doctor, ctx.structure if doctor else None),
     )
-    text = cda_header.document(head, target, person, person, ctx.structure, vsm.body(record, set_id), ctx.software)
+    return cda_header.document(
+        head, target, person, person, ctx.structure, vsm.body(record, set_id), ctx.software
+    ), identifier
+
+
+def synthesis_document(ctx: Context, text: str) -> tuple[bytes, DocumentEntry] | None:
+    """The VSM's bytes and entry, read again from its bytes; None when the schema refuses it."""
     data = text.encode()
-    if header_possible:
-        root = cda.parse(data)
-        if ctx.schema is None or ctx.schema.validate(root):
-            digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-            entry = derive(cda.header(root), data_sha1=digest, size=len(data), uri=f"{_name(1)}.XML")
-            return Composed(data, entry, pdf, "written", "synthesis", None, ctx.schema is not None)
-    return documents.plain(text, pdf, "synthesis", None, (), _name(1), "")
+    root = cda.parse(data)
+    if ctx.schema is not None and not ctx.schema.validate(root):
+        return None
+    digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    return data, derive(cda.header(root), data_sha1=digest, size=len(data), uri=f"{_name(1)}.XML")
+
+
+def _synthesis(ctx: Context, patient: Any, record: Record, target: str, header_possible: bool) -> Composed:
+    """The VSM with its readable copy, first document of the archive (PORT-35)."""
+    text, identifier = synthesis_text(ctx, patient, record, target)
+    pdf = writer.text_document(vsm.TITLE, summary.blocks(patient, record), created=ctx.clock, identifier=identifier)
+    made = synthesis_document(ctx, text) if header_possible else None
+    if made is None:
+        return documents.plain(text, pdf, "synthesis", None, (), _name(1), "")
+    return Composed(*made, pdf, "written", "synthesis", None, ctx.schema is not None)

@@ -238,6 +238,9 @@ def assemble(
     holder = work / "parts" / "transverse.zip"
     with canonical.connect(work, threads=1) as base:
         ctx = open_context(job, base)
+        # PORT-04: a contact is always published, that of the practice when the settings name none.
+        row = ctx.practice
+        contact = {k: contact.get(k) or getattr(row, k) or "" for k in ("name", "email", "phone")}
         name = f"PA{ctx.clock:%Y%m%dT%H%M%S}.ZIP"
         with files.replacing(holder) as file:
             transverse_counts = transverse.write(file, ctx, base, partial(read_body, work / "bodies"), ctx.clock)
@@ -352,9 +355,9 @@ def _readme(ctx: Context, name: str, count: int, contact: dict[str, str]) -> byt
             *issuer_lines(ctx),
             "Contact Portabilite :",
             "=====================",
-            f"   . Nom : {contact.get('name') or ctx.practice.name}",
-            f"   . Courriel : {contact.get('email') or ctx.practice.email or ''}",
-            f"   . Telephone : {contact.get('phone') or ctx.practice.phone or ''}",
+            f"   . Nom : {contact['name']}",
+            f"   . Courriel : {contact['email']}",
+            f"   . Telephone : {contact['phone']}",
             "",
             "Instructions :",
             "==============",

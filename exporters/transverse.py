@@ -5,7 +5,7 @@ billing and native cells in their original form, and records whose patient is un
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 import duckdb
@@ -60,7 +60,7 @@ def write(
         stream(f"{name.upper()}.JSONL", f"SELECT {columns[name]} FROM {name} ORDER BY slot, key", ROW[name]._make, line)
     # Rows of patients that the patient table does not hold: a record must not vanish because its owner did.
     for name, table in TABLES.items():
-        if not table.of_patient or name in ("patient", *_OF_PRACTICE, "appointment", "access_log"):
+        if not table.of_patient or name in ("patient", *_OF_PRACTICE):
             continue
         stray = f"FROM {name} WHERE patient IS NULL OR patient NOT IN (SELECT key FROM patient)"
         if base.sql(f"SELECT count(*) {stray}").fetchall()[0][0]:
@@ -85,7 +85,9 @@ def line(row: Any) -> bytes:
 
 
 _CALENDAR_HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Transvase//FR\r\nCALSCALE:GREGORIAN\r\n"
-_ICAL = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": None})
+# RFC 5545, 3.1: no control character but the tab stands in a content line.
+_CONTROLS = dict.fromkeys([*range(9), *range(10, 32), 127])
+_ICAL = _CONTROLS | str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 _STATUS = {"booked": "CONFIRMED", "arrived": "CONFIRMED", "cancelled": "CANCELLED", "noshow": "CONFIRMED"}
 
 
@@ -102,11 +104,13 @@ def _folded(text: str) -> bytes:
 
 
 def event(ctx: Context, row: Any) -> bytes:
-    """An appointment as VEVENT in UTC; one without a usable start keeps its row in DONNEES.JSON and is left out here."""
-    start = parse(row.start)
+    """An appointment as VEVENT in UTC; one without a usable start keeps its row in DONNEES.JSON or ORPHELIN and is left out here."""
+    start, end = _moment(row.start), _moment(row.end)
     if start is None:
         return b""
-    end = parse(row.end) or start + timedelta(minutes=15)
+    if end is None or end <= start:
+        # RFC 5545, 3.8.2.2: the end stands after the start.
+        end = start + timedelta(minutes=15)
     form = "%Y%m%dT%H%M%SZ"
     doctor = f"\nX-TRANSVASE-PRACTITIONER:{row.practitioner}" if row.practitioner else ""
     who = f"\nX-TRANSVASE-PATIENT:{row.patient}" if row.patient else ""
@@ -115,15 +119,17 @@ def event(ctx: Context, row: Any) -> bytes:
     return b"".join(
         _folded(part)
         for part in (
-            f"BEGIN:VEVENT\nUID:{row.key}@{ctx.practice.oid}\nDTSTAMP:{stamp[:8]}T{stamp[8:]}Z\nDTSTART:{_utc(start, form)}\n"
-            f"DTEND:{_utc(end, form)}\nSUMMARY:{summary}\nSTATUS:{_STATUS.get(row.status or '', 'CONFIRMED')}{doctor}{who}\nEND:VEVENT"
+            f"BEGIN:VEVENT\nUID:{row.key}@{ctx.practice.oid}\nDTSTAMP:{stamp[:8]}T{stamp[8:]}Z\nDTSTART:{start:{form}}\n"
+            f"DTEND:{end:{form}}\nSUMMARY:{summary}\nSTATUS:{_STATUS.get(row.status or '', 'CONFIRMED')}{doctor}{who}\nEND:VEVENT"
         ).split("\n")
     )
 
 
-def _utc(moment: datetime, form: str) -> str:
-    stamp = utc14(moment)
-    return datetime.strptime(stamp, "%Y%m%d%H%M%S").strftime(form)
+def _moment(value: str | None) -> datetime | None:
+    """An instant in UTC, where no hour repeats in October; None for the first and last years of the calendar, which products write
+    for "no date" and where nothing can be added."""
+    found = parse(value)
+    return found.astimezone(UTC) if found is not None and 1000 < found.year < 9999 else None
 
 
 _SD = str.maketrans({"\\": "\\\\", '"': '\\"', "]": "\\]", "\n": " ", "\r": " "})
@@ -132,6 +138,9 @@ _SD = str.maketrans({"\\": "\\\\", '"': '\\"', "]": "\\]", "\n": " ", "\r": " "}
 def syslog(ctx: Context, row: Any) -> bytes:
     """A trace as one RFC 5424 line: facility 10 (authpriv), severity informational; references, no text of the record."""
     moment = parse(row.at)
+    if moment is not None and moment.year <= 1911:
+        # Offsets had seconds, which RFC 5424 cannot hold.
+        moment = _moment(row.at)
     at = moment.isoformat() if moment else "-"
     facts = " ".join(
         f'{name}="{(value or "").translate(_SD)}"'

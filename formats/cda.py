@@ -176,7 +176,7 @@ def header(document: Any) -> CdaHeader:
         acts=tuple(
             _act(event)
             for related in children.get(f"{V3}documentationOf", ())
-            if (event := related.find(f"{V3}serviceEvent")) is not None
+            if (event := _child(related, "serviceEvent")) is not None
         ),
         facility=_coded(_path(encounter, "location", "healthCareFacility", "code")),
         encounter_low=low,
@@ -277,8 +277,13 @@ def _path(node: Any, *names: str) -> Any:
     for name in names:
         if node is None:
             return None
-        node = node.find(V3 + name)
+        node = next(node.iterchildren(V3 + name), None)
     return node
+
+
+def _child(node: Any, name: str) -> Any:
+    """First child of that name; three times faster than `find`, which compiles a path."""
+    return next(node.iterchildren(V3 + name), None)
 
 
 def _attribute(node: Any, name: str) -> str:
@@ -304,7 +309,7 @@ def _id(node: Any) -> Id:
 
 
 def _ids(node: Any) -> tuple[Id, ...]:
-    return () if node is None else tuple(i for e in node.iterfind(f"{V3}id") if (i := _id(e)).root)
+    return () if node is None else tuple(i for e in node.iterchildren(f"{V3}id") if (i := _id(e)).root)
 
 
 def _coded(node: Any) -> Coded:
@@ -318,36 +323,36 @@ def _interval(node: Any) -> tuple[str, str]:
     time = _path(node, "effectiveTime")
     if time is None:
         return "", ""
-    return _value(time.find(f"{V3}low")) or time.get("value", ""), _value(time.find(f"{V3}high"))
+    return _value(_child(time, "low")) or time.get("value", ""), _value(_child(time, "high"))
 
 
 def _organization(node: Any) -> Organization:
     if node is None:
         return Organization()
-    return Organization(_ids(node), _text(node.find(f"{V3}name")), _coded(node.find(f"{V3}standardIndustryClassCode")))
+    return Organization(_ids(node), _text(_child(node, "name")), _coded(_child(node, "standardIndustryClassCode")))
 
 
 def _author(node: Any) -> Party:
-    assigned = node.find(f"{V3}assignedAuthor")
+    assigned = _child(node, "assignedAuthor")
     device = _path(assigned, "assignedAuthoringDevice")
     party = _party(node, assigned)
     if device is None:
         return party
     return party._replace(
-        software=_text(device.find(f"{V3}softwareName")), model=_text(device.find(f"{V3}manufacturerModelName"))
+        software=_text(_child(device, "softwareName")), model=_text(_child(device, "manufacturerModelName"))
     )
 
 
 def _entity(node: Any) -> Party:
-    return _party(node, node.find(f"{V3}assignedEntity"))
+    return _party(node, _child(node, "assignedEntity"))
 
 
 def _party(node: Any, assigned: Any) -> Party:
     name = _path(assigned, "assignedPerson", "name")
     return Party(
         ids=_ids(assigned),
-        time=_value(node.find(f"{V3}time")),
-        function=_coded(node.find(f"{V3}functionCode")),
+        time=_value(_child(node, "time")),
+        function=_coded(_child(node, "functionCode")),
         code=_coded(_path(assigned, "code")),
         family=_text(_path(name, "family")),
         given=_text(_path(name, "given")),
@@ -358,11 +363,11 @@ def _party(node: Any, assigned: Any) -> Party:
 
 
 def _act(event: Any) -> Act:
-    performer = event.find(f"{V3}performer")
+    performer = _child(event, "performer")
     low, high = _interval(event)
     return Act(
-        id=_id(event.find(f"{V3}id")),
-        code=_coded(event.find(f"{V3}code")),
+        id=_id(_child(event, "id")),
+        code=_coded(_child(event, "code")),
         low=low,
         high=high,
         performer=Party() if performer is None else _entity(performer),
@@ -375,10 +380,10 @@ def _patient(role: Any) -> Patient:
         return Patient(ids=_ids(role))
     family: dict[str, str] = {}
     given: dict[str, list[str]] = {}
-    for name in person.iterfind(f"{V3}name"):
-        for part in name.iterfind(f"{V3}family"):
+    for name in person.iterchildren(f"{V3}name"):
+        for part in name.iterchildren(f"{V3}family"):
             family.setdefault(part.get("qualifier", ""), _text(part))
-        for part in name.iterfind(f"{V3}given"):
+        for part in name.iterchildren(f"{V3}given"):
             given.setdefault(part.get("qualifier", ""), []).append(_text(part))
     return Patient(
         ids=_ids(role),
@@ -389,7 +394,7 @@ def _patient(role: Any) -> Patient:
         # A family name without qualifier (older documents) is the name in use: nothing says that it is the one of birth.
         used_family=family.get("CL", "") or family.get("", ""),
         used_given=given.get("CL", [""])[0],
-        sex=_attribute(person.find(f"{V3}administrativeGenderCode"), "code"),
-        birth=_value(person.find(f"{V3}birthTime")),
+        sex=_attribute(_child(person, "administrativeGenderCode"), "code"),
+        birth=_value(_child(person, "birthTime")),
         birth_place=_text(_path(person, "birthplace", "place", "addr", "county")),
     )

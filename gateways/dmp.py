@@ -17,14 +17,18 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from transvase.errors import CertificateRefused, ServiceUnreachable
+from transvase.formats import safe_xml
 
 Kind = Literal["accepted", "refused", "doubt", "not_sent", "overloaded"]
 
 _SOAP = "{http://www.w3.org/2003/05/soap-envelope}"
+_WSA = "{http://www.w3.org/2005/08/addressing}"
 _STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"
 _RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 _RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
 _UNIQUE = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
+# Our code for the answer to another message.
+STALE = "stale"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
 # The registry may hold what we sent: asked by uniqueId rather than believed refused.
 _DOUBTFUL = {
@@ -94,19 +98,25 @@ class Dmp:
             self._connection.close()
             self._connection = None
 
-    def submit(self, content_type: str, parts: Iterable[bytes], length: int) -> Answer:
-        """Send an ITI-41 message. CertificateRefused when TLS refuses us or the server's certificate."""
+    def submit(self, content_type: str, parts: Iterable[bytes], length: int, message_id: str) -> Answer:
+        """Send an ITI-41 message whose MessageID is `message_id`. CertificateRefused when TLS refuses us or the server's certificate."""
         status, headers, body, failure = self._post("repository", content_type, parts, length)
         if failure:
             return Answer("not_sent" if failure == "unreachable" else "doubt", failure)
-        return read_answer(status, headers, body)
+        answer = read_answer(status, headers, body, message_id)
+        if answer.code == STALE:
+            self.close()
+        return answer
 
-    def query(self, content_type: str, parts: Iterable[bytes], length: int) -> Found:
-        """Send an ITI-18 query by uniqueId."""
+    def query(self, content_type: str, parts: Iterable[bytes], length: int, message_id: str) -> Found:
+        """Send an ITI-18 query by uniqueId whose MessageID is `message_id`."""
         status, _, body, failure = self._post("registry", content_type, parts, length)
         if failure or status != 200:
             return Found(False, {}, failure or f"HTTP{status}")
-        return read_found(body)
+        found = read_found(body, message_id)
+        if found.code == STALE:
+            self.close()
+        return found
 
     def _post(
         self, service: str, content_type: str, parts: Iterable[bytes], length: int
@@ -180,9 +190,10 @@ def _root(body: bytes) -> etree._Element | None:
     if body.lstrip().startswith(b"--"):
         body = body[start : body.rfind(b">") + 1]
     try:
-        return etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
-    except (etree.XMLSyntaxError, ValueError):
+        root: etree._Element = safe_xml.element(body)
+    except safe_xml.XmlRefused:
         return None
+    return root
 
 
 def _code(value: str | None) -> str:
@@ -190,14 +201,24 @@ def _code(value: str | None) -> str:
     return short if _CODE.fullmatch(short) else "unknown"
 
 
-def read_answer(status: int, headers: dict[str, str], body: bytes) -> Answer:
-    """Outcome of an ITI-41 answer: Success, Failure, PartialSuccess, SOAP fault, multipart, or a page of a proxy."""
+def _of_another(root: etree._Element, message_id: str) -> bool:
+    """The answer says that it relates to another message: a server or a proxy wrote one twice on this connection."""
+    related = (root.findtext(f".//{_WSA}RelatesTo") or "").strip()
+    return bool(message_id and related) and related != message_id
+
+
+def read_answer(status: int, headers: dict[str, str], body: bytes, message_id: str = "") -> Answer:
+    """Outcome of an ITI-41 answer: Success, Failure, PartialSuccess, SOAP fault, multipart, or a page of a proxy.
+
+    With `message_id`, the answer to another message tells nothing of this one."""
     if status in (429, 503):
         wait = headers.get("retry-after", "")
         return Answer("overloaded", f"HTTP{status}", float(wait) if wait.isascii() and wait.isdigit() else 0.0)
     root = _root(body)
     if root is None:
         return Answer("doubt", "unreadable")
+    if _of_another(root, message_id):
+        return Answer("doubt", STALE)
     fault = root.find(f".//{_SOAP}Fault")
     if fault is not None:
         values = [_code(v.text) for v in fault.iter(f"{_SOAP}Value")]
@@ -217,11 +238,13 @@ def read_answer(status: int, headers: dict[str, str], body: bytes) -> Answer:
     return Answer("refused", codes[0])
 
 
-def read_found(body: bytes) -> Found:
-    """Entries of an ITI-18 answer by uniqueId."""
+def read_found(body: bytes, message_id: str = "") -> Found:
+    """Entries of an ITI-18 answer by uniqueId. With `message_id`, the answer to another message tells nothing."""
     root = _root(body)
     if root is None:
         return Found(False, {}, "unreadable")
+    if _of_another(root, message_id):
+        return Found(False, {}, STALE)
     response = next(
         (n for n in root.iter() if isinstance(n.tag, str) and etree.QName(n).localname == "AdhocQueryResponse"), None
     )

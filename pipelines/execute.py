@@ -15,6 +15,8 @@ from transvase.pipelines.definitions import EVERY_BUCKET, build
 INSTANCE = """\
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_queue:
   max_concurrent_runs: 1
 python_logs:

@@ -43,3 +43,33 @@ def program():
         return str(path)
 
     return find
+
+
+NEEDS = {"shared": "shared", "program": "debian"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--plain` leaves out what needs the folder or a program, even when they are there."""
+    parser.addoption(
+        "--plain", action="store_true", help="leave out tests that need the reference folder or Debian packages"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test that asks for the folder or a program carries the mark; with `--plain` it is skipped and so listed at the end."""
+    left_out = pytest.mark.skip(reason="needs the reference folder or Debian packages: make test-all")
+    for item in items:
+        for fixture, mark in NEEDS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(mark)
+        if config.getoption("--plain") and (item.get_closest_marker("shared") or item.get_closest_marker("debian")):
+            item.add_marker(left_out)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Name the tests that were not run."""
+    names = sorted({r.nodeid.split("[")[0] for r in terminalreporter.stats.get("skipped", [])})
+    if names:
+        terminalreporter.section("not run here, see their reason above or run make test-all")
+        for name in names:
+            terminalreporter.line(name)

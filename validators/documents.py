@@ -48,8 +48,9 @@ def findings(clock: datetime, cut_off: date | None, before_obligation: bool) -> 
         rows("DOC-RECEIVED", "d.origin = 'received'"),
         rows("DOC-FED", "d.fed_state = 'fed'"),
         rows("DOC-FED-DELETED", "d.fed_state = 'deleted'"),
-        rows("DOC-UNKNOWN-HISTORY", f"d.fed_state = 'unknown' {adopt}"),
-        rows("OBL-NONE", "d.state = 'none' AND d.type_code IS NOT NULL"),
+        rows("DOC-UNKNOWN-HISTORY", f"coalesce(d.fed_state, '') NOT IN ('never', 'fed', 'deleted') {adopt}"),
+        # Of a code that no value set holds, nothing says that it is exempt: DOC-TYPE-UNKNOWN alone.
+        rows("OBL-NONE", f"d.state = 'none' AND d.type_code IN ({_list(list(TYPES))})"),
         rows("OBL-BEFORE", "d.state = 'before'", severity=before, evidence="d.obligation"),
         rows("OBL-EXCLUDED", "d.state = 'excluded'", evidence="d.obligation || ' ' || d.fact"),
         rows(

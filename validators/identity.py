@@ -41,8 +41,8 @@ def ins_rule(value: str) -> str:
 STATUS = """
 CASE
   WHEN coalesce(doubtful, false) OR coalesce(fictitious, false) THEN 'PROV'
-  WHEN coalesce(insi_confirmed, false) AND coalesce(document_checked, false) AND ins IS NOT NULL THEN 'QUAL'
-  WHEN coalesce(insi_confirmed, false) AND ins IS NOT NULL THEN 'RECUP'
+  WHEN coalesce(insi_confirmed, false) AND coalesce(document_checked, false) AND trim(coalesce(ins, '')) <> '' THEN 'QUAL'
+  WHEN coalesce(insi_confirmed, false) AND trim(coalesce(ins, '')) <> '' THEN 'RECUP'
   WHEN coalesce(document_checked, false) THEN 'VALI'
   ELSE 'PROV'
 END"""
@@ -58,6 +58,7 @@ def identities(policy: Policy) -> str:
     `qualified`: the matricule may stand on a document in this environment. `header_possible`: a CDA header can be written
     (a given name and a usable birth date; sheet cda-header-ci-sis, section 2). `shared`: another record holds the matricule."""
     oids = ", ".join(f"'{o}'" for o in policy.oids)
+    canonical = r"upper(regexp_replace(ins, '[\s.\-]', '', 'g'))"
     tolerated = "" if policy.key_blocks else "ins_failed = 'INS-KEY_MISMATCH' OR"
     return f"""
 WITH checked AS (
@@ -72,7 +73,8 @@ WITH checked AS (
       CASE WHEN NOT regexp_full_match(coalesce(birth_place_code, ''), '[0-9][0-9AB][0-9]{{3}}') THEN 'birth_place_code' END
     ], lambda x: x IS NOT NULL) AS missing,
     coalesce(doubtful, false) AS doubtful, coalesce(fictitious, false) AS fictitious,
-    ins IS NOT NULL AND count(*) OVER (PARTITION BY ins) > 1 AS shared,
+    -- Compared without separators, nor case: a record that holds it in display form makes the other one ambiguous too.
+    coalesce({canonical} <> '' AND count(*) OVER (PARTITION BY {canonical}) > 1, false) AS shared,
     (coalesce(trim(birth_given), '') <> '' OR coalesce(trim(birth_first_given), '') <> '' OR coalesce(trim(used_given), '') <> '')
       AND (regexp_full_match(coalesce(birth_date, ''), '\\d{{4}}(-(0[1-9]|1[0-2]))?') OR {_WHOLE_DATE}) AS header_possible,
     coalesce(dmp, 'unknown') AS dmp

@@ -29,7 +29,7 @@ def obligations(mandated: Iterable[MandatedDocument] = CODES.values()) -> str:
     """SQL over `document` and `patient`: document, obligation, effective_from, dmp, mss_pro, mss_patient, confirmed, state
     (due, before, excluded, undecidable, none), fact (the fact that excluded or would decide).
 
-    Several rows of the list may name a type: the one in force latest at the date of the act answers."""
+    Several rows of the list may name a type: the one in force latest at the date of the act answers, else the first to come."""
     lines = []
     for row in mandated:
         tests = [EXCLUSIONS[e] for e in row.exclusions]
@@ -46,15 +46,16 @@ def obligations(mandated: Iterable[MandatedDocument] = CODES.values()) -> str:
 WITH list(type_code, obligation, dmp, mss_pro, mss_patient, effective_from, confirmed, tests) AS (VALUES {", ".join(lines)}),
 facts AS (
   SELECT d.key AS document, d.type_code, d.hospital_stay, d.prior_agreement, d.constitutional_genetics,
-    CASE WHEN p.attending IS NULL THEN NULL ELSE p.attending IS NOT DISTINCT FROM d.practitioner END AS by_attending,
+    -- Unknown when either is unknown: an absent author excludes nothing.
+    p.attending = d.practitioner AS by_attending,
     CASE WHEN regexp_matches(coalesce(d.act, ''), '^\\d{{4}}-\\d{{2}}-\\d{{2}}') THEN try_cast(left(d.act, 10) AS DATE) END AS act
   FROM document d LEFT JOIN patient p ON p.key = d.patient
 ),
 ranked AS (
   SELECT f.*, l.obligation, l.dmp, l.mss_pro, l.mss_patient, l.effective_from, l.confirmed, l.tests,
     f.act >= l.effective_from::DATE AS in_force,
-    row_number() OVER (PARTITION BY f.document ORDER BY coalesce(f.act >= l.effective_from::DATE, false) DESC, l.effective_from DESC,
-                       l.obligation) AS rank
+    row_number() OVER (PARTITION BY f.document ORDER BY coalesce(f.act >= l.effective_from::DATE, false) DESC,
+      CASE WHEN f.act < l.effective_from::DATE THEN l.effective_from END, l.effective_from DESC, l.obligation) AS rank
   FROM facts f JOIN list l USING (type_code)
 ),
 judged AS (

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from transvase.exporters.fhir.absence import NOT_RECORDED
 from transvase.exporters.fhir.composition import composition, sections
 from transvase.exporters.fhir.patient import claims_french_profile
 from transvase.exporters.fhir.patient import patient as patient_resource
@@ -28,19 +29,22 @@ def _entry(resource: Json) -> Json:
 
 # The same for each patient of a practice, hence written once: some hundred rows, whatever the number of patients.
 @lru_cache(maxsize=64)
-def _practice_entries(row: Any) -> tuple[orjson.Fragment, ...]:
-    return tuple(orjson.Fragment(orjson.dumps(_entry(resource))) for resource in (organization(row), device(row)))
+def _practice_parts(row: Any) -> tuple[orjson.Fragment, ...]:
+    """References to the structure and to the software, then their entries."""
+    resources = (organization(row), device(row))
+    references = (written({"reference": f"urn:uuid:{resource['id']}"}) for resource in resources)
+    return (*references, *(written(_entry(resource)) for resource in resources))
 
 
 @lru_cache(maxsize=1024)
 def _professional_entries(row: Any, practice_oid: str, practice_key: str) -> tuple[orjson.Fragment, ...]:
     resources = (practitioner_role(row, practice_oid, practice_key), practitioner(row, practice_oid))
-    return tuple(orjson.Fragment(orjson.dumps(_entry(resource))) for resource in resources)
+    return tuple(written(_entry(resource)) for resource in resources)
 
 
 def _tobacco_statements(record: Record) -> int:
     return sum(
-        1 for row in record.get("risk_factor") or () if row.category == "tobacco" and row.assertion != "not_recorded"
+        1 for row in record.get("risk_factor") or () if row.category == "tobacco" and row.assertion != NOT_RECORDED
     )
 
 
@@ -69,15 +73,14 @@ def document_bundle(
     person = patient_resource(patient, subject, qualified)
     found, resources = sections(record, subject)
     # IPS: a patient with a name, and at most one statement about tobacco.
-    ips = ips_profile("Patient") in person.get("meta", _EMPTY).get("profile", ()) and _tobacco_statements(record) <= 1
-    structure = {"reference": f"urn:uuid:{resource_id(oid, 'practice', practice.key)}"}
-    software = {"reference": f"urn:uuid:{resource_id(oid, 'device', 'Transvase')}"}
-    name = resource_id(oid, "composition", identifier)
-    head = composition(identifier, name, created, [software, structure], structure, subject, found, ips)
-    entries: list[Any] = [_entry(head), _entry(person), *_practice_entries(practice)]
+    ips = "name" in person and _tobacco_statements(record) <= 1
+    structure, software, *shared = _practice_parts(practice)
+    head_id = resource_id(oid, "composition", identifier)
+    head = composition(identifier, head_id, created, [software, structure], structure, subject, found, ips)
+    entries: list[Any] = [_entry(head), _entry(person), *shared]
     for row in subject.professionals:
         entries.extend(_professional_entries(row, oid, practice.key))
-    entries.extend([{"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in resources])
+    entries.extend([{"fullUrl": name, "resource": resource} for name, resource in resources])
     bundle: Json = {"resourceType": "Bundle"}
     if ips:
         bundle["meta"] = _META
@@ -86,6 +89,3 @@ def document_bundle(
     bundle["timestamp"] = created
     bundle["entry"] = entries
     return orjson.dumps(bundle)
-
-
-_EMPTY: Json = {}

@@ -84,14 +84,14 @@ def _items(section: Section, record: Record) -> Sequence[Any]:
     return vital_sign.measures(rows) if section.table == "vital_sign" else rows
 
 
-def sections(record: Record, subject: Subject) -> tuple[list[Json | Fragment], list[Json]]:
-    """The sections, and the resources that they hold in the same order.
+def sections(record: Record, subject: Subject) -> tuple[list[Json | Fragment], list[tuple[str, Json]]]:
+    """The sections, and the resources that they hold, each with its URN, in the same order.
 
     A row that was not recorded makes no resource: it is named in the narrative, and the section without any other row is "not
     asked". A section without rows is "unavailable".
     """
     found: list[Json | Fragment] = []
-    resources: list[Json] = []
+    resources: list[tuple[str, Json]] = []
     for section in SECTIONS:
         items = _items(section, record)
         if not items:
@@ -111,14 +111,15 @@ def sections(record: Record, subject: Subject) -> tuple[list[Json | Fragment], l
                     words = f"Absence affirmée : {words}"
             lines.append(words)
             resource = write(item, subject)
-            resources.append(resource)
-            entries.append({"reference": f"urn:uuid:{resource['id']}"})
-        written: Json = {"title": section.title, "code": _CODES[section.loinc], "text": listing(lines)}
+            name = f"urn:uuid:{resource['id']}"
+            resources.append((name, resource))
+            entries.append({"reference": name})
+        part: Json = {"title": section.title, "code": _CODES[section.loinc], "text": listing(lines)}
         if entries:
-            written["entry"] = entries
+            part["entry"] = entries
         else:
-            written["emptyReason"] = NOT_ASKED
-        found.append(written)
+            part["emptyReason"] = NOT_ASKED
+        found.append(part)
     return found, resources
 
 
@@ -126,8 +127,8 @@ def composition(
     identifier: str,
     resource: str,
     created: str,
-    authors: list[Json],
-    custodian: Json,
+    authors: list[Fragment],
+    custodian: Fragment,
     subject: Subject,
     found: list[Json | Fragment],
     ips: bool,

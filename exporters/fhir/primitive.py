@@ -117,5 +117,5 @@ def _exact(value: str) -> str:
 @lru_cache(maxsize=1 << 14)
 def french_date(value: str) -> str:
     """The date as a French reader writes it, as precise as recorded: `28/03/2019`, `03/2019`; an impossible one says so."""
-    written = "/".join(reversed(value[:10].split("-")))
-    return written if date_time(value) else f"{written} (date impossible)"
+    shown = "/".join(reversed(value[:10].split("-")))
+    return shown if date_time(value) else f"{shown} (date impossible)"

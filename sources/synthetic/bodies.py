@@ -128,24 +128,17 @@ def stamped(image: bytes, reference: int) -> bytes:
     return image.replace(MARK, b"REF %014d" % reference, 1)
 
 
-_ESCAPED = str.maketrans({"\\": r"\\", "(": r"\(", ")": r"\)"})
-
-
 @lru_cache(maxsize=64)
 def _sheet(start: int) -> bytes:
     """Drawing operators of a page of prose; the same few dozen pages serve everyone."""
     lines = [words.PARAGRAPHS[(start + i * 3) % len(words.PARAGRAPHS)] for i in range(24)]
-    return b"".join(map(_drawn, lines))
+    return _drawn(lines)
 
 
-def _drawn(line: str) -> bytes:
-    """The operator that draws a line of text."""
-    return _PROSE.get(line) or b"(%s) Tj T* " % line.translate(_ESCAPED).encode("cp1252", "replace")
-
-
-# Prose is most of the text and always the same: its operators are made once.
-_PROSE: dict[str, bytes] = {}
-_PROSE.update({p: _drawn(p) for p in words.PARAGRAPHS})
+def _drawn(lines: list[str]) -> bytes:
+    """The operators that draw lines of text. Plain replacements: `str.translate` would be a third of the whole PDF."""
+    text = "\n".join(lines).replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+    return b"(" + text.encode("cp1252", "replace").replace(b"\n", b") Tj T* (") + b") Tj T* "
 
 
 def pdf(lines: list[str], pages: int, image: Image | None) -> bytes:
@@ -182,7 +175,7 @@ def pdf(lines: list[str], pages: int, image: Image | None) -> bytes:
         )
     for page in range(pages):
         if page == 0:
-            text = b"".join(map(_drawn, lines))
+            text = _drawn(lines)
             picture = b"q 480 0 0 600 57 40 cm /Im0 Do Q " if image else b""
         else:
             text, picture = _sheet(len(lines) + page), b""

@@ -161,7 +161,7 @@ CASES = [
         "legal authenticator without given name",
         slot("legalAuthenticator", "801234567897^MARTIN^^^^^^^&1.2.250.1.71.4.2.1&ISO^D^^^IDNPS"),
         METADATA,
-        "legalAuthenticator",
+        "has a value that is not the XCN",
     ),
     (
         "legal authenticator not that of the document",
@@ -173,7 +173,7 @@ CASES = [
         "legal authenticator a device",
         slot("legalAuthenticator", "3990000000/7^a^b^^^^^^&1.2.250.1.71.4.2.1&ISO^U^^^RI"),
         METADATA,
-        "legalAuthenticator",
+        "has a value that is not the XCN",
     ),
     ("source patient id without authority", slot("sourcePatientId", "P17"), METADATA, "sourcePatientId"),
     (
@@ -344,7 +344,7 @@ CASES = [
             "",
         ),
         METADATA,
-        "codingScheme",
+        "no Slot codingScheme",
     ),
     ("code without a label", xml('<rim:Name><rim:LocalizedString value="libellé"/></rim:Name>', ""), METADATA, "label"),
     (
@@ -385,6 +385,18 @@ CASES = [
         "authority",
     ),
     (
+        "professional named as a device",
+        author("authorPerson", "801234567897^MARTIN^Luce^^^^^^&1.2.250.1.71.4.2.1&ISO^U^^^IDNPS"),
+        METADATA,
+        "kind of name",
+    ),
+    (
+        "author without an authority",
+        author("authorPerson", "801234567897^MARTIN^Luce^^^^^^^D^^^IDNPS"),
+        METADATA,
+        "not &OID&ISO",
+    ),
+    (
         "RPPS without its prefix",
         author("authorPerson", "01234567897^MARTIN^Luce^^^^^^&1.2.250.1.71.4.2.1&ISO^D^^^IDNPS"),
         METADATA,
@@ -413,6 +425,18 @@ CASES = [
         author("authorInstitution", "Cabinet^^^^^&1.2.250.1.71.4.2.2&ISO^IDNST^^^"),
         METADATA,
         "authorInstitution",
+    ),
+    (
+        "institution of nine components",
+        author("authorInstitution", "Cabinet^^^^^&1.2.250.1.71.4.2.2&ISO^IDNST^^1990000000"),
+        METADATA,
+        "XON of 10",
+    ),
+    (
+        "institution under the authority of persons",
+        author("authorInstitution", "Cabinet^^^^^&1.2.250.1.71.4.2.1&ISO^IDNST^^^1990000000"),
+        METADATA,
+        "authority and kind",
     ),
     (
         "specialty without its system",

@@ -144,3 +144,7 @@ def test_characters_that_xml_forbids_are_visible_and_countable():
 )
 def test_codes_hold_no_stray_space(recorded, written):
     assert code(recorded) == written
+
+
+def test_no_break_spaces_are_spaces():
+    assert text("5\u00a0mg\u202f!\u2028fin\n") == "5 mg ! fin\n"

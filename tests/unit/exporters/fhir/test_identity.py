@@ -215,3 +215,10 @@ def test_two_statements_about_tobacco_are_more_than_ips_allows(document):
     assert "meta" not in bundle and "meta" not in bundle["entry"][0]["resource"]
     kept = document(risk_factor=[{"key": "1"}, {"key": "2", "assertion": "not_recorded"}])
     assert "meta" in kept, "what was not recorded is no statement"
+
+
+def test_a_patient_without_any_name_is_no_ips_subject(document, of_type):
+    bundle = document({"birth_family": " "})
+    (patient,) = of_type(bundle, "Patient")
+    assert "name" not in patient and "meta" not in patient
+    assert "meta" not in bundle and "meta" not in bundle["entry"][0]["resource"]

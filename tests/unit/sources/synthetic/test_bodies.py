@@ -19,7 +19,7 @@ def readable(media: str, data: bytes) -> bool:
     try:
         if media == "application/pdf":
             with pikepdf.open(io.BytesIO(data)) as pdf:
-                pdf.check_pdf_syntax() if hasattr(pdf, "check_pdf_syntax") else pdf.check()
+                assert pdf.check_pdf_syntax() == []
                 return data.rstrip().endswith(b"%%EOF") and 1 <= len(pdf.pages) <= 3
         if media.startswith("image/"):
             Image.open(io.BytesIO(data)).load()

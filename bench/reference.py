@@ -1,0 +1,113 @@
+"""The reference patient of the design (section 10) in memory: sixty coded rows, two documents of an 80 kB PDF, and the floor that
+reads, hashes and writes those two PDFs. Nothing random: the same bytes in every run."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from transvase.model.record import ROW, Record
+
+CLOCK = datetime(2026, 11, 23, 20, 0, tzinfo=ZoneInfo("Europe/Paris"))
+PDF_BYTES = 80_000
+
+
+def row(table: str, **values: Any) -> Any:
+    """A row with only the columns that matter."""
+    blank = dict.fromkeys(ROW[table]._fields)
+    return ROW[table](**{**blank, "source_table": "t", "source_key": values.get("key", "1"), **values})
+
+
+def pdf(number: int) -> bytes:
+    """A PDF of 80 kB whose stream does not shrink, like a scan."""
+    noise = b"".join(hashlib.sha256(f"{number} {i}".encode()).digest() for i in range(PDF_BYTES // 32 - 20))
+    image = b"2 0 obj<</Length %d/Filter/FlateDecode>>stream\n" % len(noise) + noise + b"\nendstream endobj\n"
+    head = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 3 0 R>>endobj\n3 0 obj<</Type/Pages/Kids[4 0 R]/Count 1>>endobj\n"
+    page = b"4 0 obj<</Type/Page/Parent 3 0 R/MediaBox[0 0 595 842]>>endobj\n"
+    body = head + image + page
+    offsets = [body.index(b"%d 0 obj" % n) for n in (1, 2, 3, 4)]
+    table = b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    return body + table + b"trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+
+
+def practice() -> Any:
+    return row(
+        "practice", key="1", name="Cabinet du Banc d'essai", struct_idnat="1990000000", oid="1.2.250.1.999.1.1", facility_type="SA08",
+        practice_setting="AMBULATOIRE", address="1 rue des Mirabelles", postal_code="54000", city="Nancy", phone="0383000000",
+    )  # fmt: skip
+
+
+def practitioner() -> Any:
+    return row(
+        "practitioner", key="1", idnat="899900000000", family="MIRABEL", given="Anne", prefix="MME", suffix="DR", specialty="G15_10/SM26",
+        active=True,
+    )  # fmt: skip
+
+
+def patient() -> Any:
+    return row(
+        "patient", key="1", ins="279035121518989", ins_oid="1.2.250.1.213.1.4.10", birth_family="PAT-TROIS",
+        birth_given="DOMINIQUE MARIE-LOUISE", birth_first_given="DOMINIQUE", used_family="PAT-TROIS", sex="F", birth_date="1979-03-28",
+        birth_place_code="51215", birth_place="DOMPREMY", address="28 avenue de Breteuil", postal_code="75007", city="Paris", attending="1",
+    )  # fmt: skip
+
+
+def record(bodies: list[bytes]) -> Record:
+    """Sixty coded rows of the synthesis, and the two documents."""
+    found: Record = {
+        "problem": [],
+        "allergy": [],
+        "treatment": [],
+        "risk_factor": [],
+        "document": [],
+        "document_version": [],
+    }
+    for i in range(24):
+        found["problem"].append(
+            row("problem", key=f"p{i}", patient="1", category=("problem", "history", "surgery")[i % 3], code="I10", system="2.16.840.1.113883.6.3",
+                label=f"Hypertension essentielle, suivi {i}", assertion="affirmed", onset="2019-03", recorded="2020-01-02T10:00:00")
+        )  # fmt: skip
+    for i in range(8):
+        found["allergy"].append(
+            row("allergy", key=f"a{i}", patient="1", label=f"Pénicilline {i}", assertion="affirmed", onset="2001")
+        )
+    for i in range(22):
+        found["treatment"].append(
+            row("treatment", key=f"t{i}", patient="1", code="3400930000000", system="1.2.250.1.213.2.3.2", label=f"RAMIPRIL 5 mg comprimé {i}",
+                dosage="1 comprimé le matin", start="2021-05-06", assertion="affirmed", long_term=True)
+        )  # fmt: skip
+    for i in range(6):
+        found["risk_factor"].append(
+            row(
+                "risk_factor",
+                key=f"r{i}",
+                patient="1",
+                category="tobacco",
+                label="Tabac",
+                value="10 par jour",
+                assertion="affirmed",
+            )
+        )
+    for i, body in enumerate(bodies):
+        found["document"].append(
+            row("document", key=f"d{i}", patient="1", practitioner="1", local_type="CR", type_code="11488-4", title="Compte rendu de consultation",
+                origin="produced", act="2026-01-02T10:00:00", created="2026-01-02T10:05:00", fed_state="never")
+        )  # fmt: skip
+        found["document_version"].append(
+            row("document_version", key=f"v{i}", patient="1", document=f"d{i}", version=1, created="2026-01-02T10:05:00",
+                media_type="application/pdf", file_name=f"cr-{i}.pdf", sha256=hashlib.sha256(body).hexdigest(), size=len(body), detected="pdf")
+        )  # fmt: skip
+    return found
+
+
+def floor(paths: list[Path], out: Path, patients: int) -> None:
+    """Read the two PDFs, SHA-256, write the same bytes: the least any export could do."""
+    with out.open("wb") as file:
+        for _ in range(patients):
+            for path in paths:
+                data = path.read_bytes()
+                hashlib.sha256(data).digest()
+                file.write(data)

@@ -1,0 +1,455 @@
+"""Ratios measured in one run, never bare seconds: `python bench/run.py [reference|practice|memory|dagster|startup] …`.
+
+Without a name, every measure runs at its usual size. Results are appended to bench/results.csv with the command that gives them.
+`--schema FILE` is the official CDA_extended.xsd: with it every CDA is validated, without it the line says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import reference as ref
+
+RESULTS = Path(__file__).with_name("results.csv")
+
+
+def keep(measure: str, figure: str, value: float, note: str = "") -> None:
+    """Print a figure and append it to the results."""
+    print(f"  {measure:<12} {figure:<58} {value:10.2f}  {note}", flush=True)
+    new = not RESULTS.exists()
+    with RESULTS.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(("date", "measure", "figure", "value", "note"))
+        writer.writerow((date.today().isoformat(), measure, figure, f"{value:.3f}", note))
+
+
+def best(work: Callable[[], None], other: Callable[[], None], rounds: int) -> tuple[float, float]:
+    """Least time of each of two works, taken in turns so that the machine's other load falls on both."""
+    mine = theirs = float("inf")
+    for _ in range(rounds):
+        for which, call in ((0, work), (1, other)):
+            began = time.perf_counter()
+            call()
+            spent = time.perf_counter() - began
+            if which == 0:
+                mine = min(mine, spent)
+            else:
+                theirs = min(theirs, spent)
+    return mine, theirs
+
+
+# -- the reference patient -------------------------------------------------------------------------------------------------------
+
+
+class Unit:
+    """The reference patient ready to export, opened once per process."""
+
+    def __init__(self, folder: Path, schema: str) -> None:
+        from lxml import etree
+
+        from transvase.exporters import documents
+
+        self.bodies = [ref.pdf(1), ref.pdf(2)]
+        self.paths = [folder / f"{i}.pdf" for i in range(2)]
+        for path, body in zip(self.paths, self.bodies, strict=True):
+            path.write_bytes(body)
+        self.by_digest = {hashlib.sha256(b).hexdigest(): p for b, p in zip(self.bodies, self.paths, strict=True)}
+        validator = etree.XMLSchema(etree.parse(schema)) if schema else None
+        self.ctx = documents.context(ref.practice(), [ref.practitioner()], ref.CLOCK, "Transvase bench", validator)
+        self.patient, self.record = ref.patient(), ref.record(self.bodies)
+
+    def body(self, digest: str) -> bytes | None:
+        """A body read and checked, as the store does."""
+        data = self.by_digest[digest].read_bytes()
+        return data if hashlib.sha256(data).hexdigest() == digest else None
+
+    def shipped(self, out: Path, patients: int) -> None:
+        """PATnnnnn.ZIP as the product writes it: VSM with its PDF, documents, metadata, PDF copies, JSON; hashed and framed."""
+        from transvase.exporters import patient_archive
+        from transvase.formats import zip_stream
+
+        stamp = zip_stream.dos_time(ref.CLOCK.replace(tzinfo=None))
+        with out.open("wb") as file:
+            for number in range(1, patients + 1):
+                one = patient_archive.build(self.ctx, number, self.patient, self.record, True, True, self.body)
+                member = zip_stream.Member("PAT00001.ZIP", 0, zip_stream.crc(one.data), len(one.data), len(one.data), 0)
+                hashlib.sha256(one.data).hexdigest()
+                file.write(zip_stream.local_header(member, stamp))
+                file.write(one.data)
+
+    def listed(self, out: Path, patients: int) -> None:
+        """What the design's reference unit lists and nothing more: a FHIR document bundle, a VSM, two level-1 CDA, metadata, one zip."""
+        from transvase.exporters import documents, patient_archive
+        from transvase.exporters.cda.header import record_target
+        from transvase.exporters.fhir.bundle import document_bundle
+        from transvase.formats import zip_stream
+        from transvase.formats.xds_metadata import submission_set
+        from transvase.formats.xds_xml import submit_objects_request
+
+        ctx, patient, record = self.ctx, self.patient, self.record
+        people = {"1": ref.practitioner()}
+        moment = ref.CLOCK.replace(tzinfo=None)
+        with out.open("wb") as file:
+            for _ in range(patients):
+                target = record_target(patient, ctx.practice.oid, True)
+                entries, members = [], []
+                text, _ = patient_archive.synthesis_text(ctx, patient, record, target)
+                data, entry = patient_archive.synthesis_document(ctx, text) or (b"", None)
+                entries.append(entry)
+                members.append(("IHE_XDM/SUBSET01/DOC0001.XML", data, True))
+                for rank, (document, version) in enumerate(
+                    zip(record["document"], record["document_version"], strict=True), 2
+                ):
+                    body = self.body(version.sha256) or b""
+                    name = f"DOC{rank:04d}"
+                    one = documents.compose(
+                        ctx, target, True, document, version, f"1.2.250.1.999.1.1.9.{rank}", "", body, name
+                    )
+                    entries.append(one.entry)
+                    members.append((f"IHE_XDM/SUBSET01/{name}.XML", one.data, True))
+                submission = submission_set(
+                    entries, unique_id="1.2.250.1.999.1.1.7.1", source_id="1.2.250.1.999.1.1", time="20261123190000"
+                )
+                members.append(
+                    (
+                        "IHE_XDM/SUBSET01/METADATA.XML",
+                        submit_objects_request(submission, entries, for_xdm=True).encode(),
+                        True,
+                    )
+                )
+                bundle = document_bundle(
+                    record, practice=ctx.practice, practitioners=people, patient=patient, created="2026-11-23T20:00:00+01:00",
+                    identifier="1.2.250.1.999.1.1.8.1", qualified=True,
+                )  # fmt: skip
+                members.append(("BUNDLE.JSON", bundle, True))
+                file.write(zip_stream.build(members, moment))
+
+
+_unit: Unit | None = None
+
+
+def _open(folder: str, schema: str) -> None:
+    global _unit  # noqa: PLW0603 - one per process, set once by the pool
+    mine = Path(folder) / str(os.getpid())
+    mine.mkdir(exist_ok=True)
+    _unit = Unit(mine, schema)
+    _unit.listed(mine / "warm", 5)
+
+
+def _work(patients: int) -> int:
+    assert _unit
+    _unit.listed(_unit.paths[0].with_name("out"), patients)
+    return patients
+
+
+def reference(options: argparse.Namespace) -> None:
+    """Against the floor on one core, then two workers against one."""
+    note = "XSD on every CDA" if options.schema else "no XSD given"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        unit = Unit(folder, options.schema)
+        n = options.patients or 150
+        unit.listed(folder / "warm", 10)
+        unit.shipped(folder / "warm", 10)
+        mine, floor = best(
+            lambda: unit.listed(folder / "a", n), lambda: ref.floor(unit.paths, folder / "b", n), options.rounds
+        )
+        keep("reference", "unit of the design, one core, times the floor", mine / floor, note)
+        mine, floor = best(
+            lambda: unit.shipped(folder / "a", n), lambda: ref.floor(unit.paths, folder / "b", n), options.rounds
+        )
+        keep("reference", "as shipped (PDF copies, synthesis PDF, JSON), times the floor", mine / floor, note)
+        with ProcessPoolExecutor(
+            2, mp_context=get_context("spawn"), initializer=_open, initargs=(name, options.schema)
+        ) as pool:
+            lots = [max(n // 8, 10)] * 16
+            list(pool.map(_work, lots[:4]))
+
+            def two() -> None:
+                list(pool.map(_work, lots))
+
+            def one() -> None:
+                for lot in lots:
+                    pool.submit(_work, lot).result()
+
+            fast, slow = best(two, one, options.rounds)
+        keep("reference", "two workers, times one", slow / fast, note)
+
+
+# -- whole practices, in processes of their own ----------------------------------------------------------------------------------
+
+_PHASES = ("generate", "extract", "validate", "export", "feed")
+
+
+def phase(name: str, folder: Path, patients: int, size: int, bodies: bool, schema: str, workers: int) -> None:
+    """One phase, run in a process of its own so that its memory is its own."""
+    from transvase.exporters import portability
+    from transvase.sources import mapping
+    from transvase.sources.extract import extract
+    from transvase.sources.synthetic.practice import generate
+    from transvase.validators.verdicts import judge
+
+    database, work = folder / "cabinet.sqlite3", folder / "work"
+    if name == "generate":
+        generate(database, patients=patients, clock=ref.CLOCK, bodies=bodies, document_size=size or None)
+    elif name == "extract":
+        extract(mapping.load("synthetic"), database, work, clock=ref.CLOCK)
+    elif name == "validate":
+        judge(work, clock=ref.CLOCK, environment="sandbox")
+    elif name == "export":
+        job = portability.job_of(
+            work, {}, ref.CLOCK, "Transvase bench", Path(schema) if schema else None, "Europe/Paris"
+        )
+        portability.export(job, folder / "out", {}, workers=workers)
+    elif name == "feed":
+        _feed(folder, work)
+
+
+def _feed(folder: Path, work: Path) -> None:
+    from transvase.assets import feeding
+    from transvase.exporters import portability
+    from transvase.gateways import dmp
+    from transvase.ledger.submissions import Ledger
+
+    control = (folder / "sandbox.url").read_text(encoding="utf-8").splitlines()
+    url, keys = control[0], [Path(p) for p in control[1:]]
+    job = portability.job_of(work, {}, ref.CLOCK, "Transvase bench", None, "Europe/Paris")
+    context = dmp.tls(keys[0], keys[1], keys[2], None)
+    with Ledger(work / "ledger.sqlite") as ledger:
+        fed = feeding.feed(
+            job,
+            ledger,
+            lambda: dmp.Dmp(url, context, 60),
+            feeding.Limits(1e6, 10**9, 2),
+            lambda: ref.CLOCK,
+            lambda *_: None,
+        )
+    (folder / "fed").write_text(str(fed.sent), encoding="utf-8")
+
+
+def _sandbox(folder: Path) -> subprocess.Popen[str]:
+    """A sandbox in a process of its own."""
+    code = (
+        "import sys; from pathlib import Path; from datetime import datetime; from transvase.sandbox.dmp import serve; "
+        "serve(Path(sys.argv[1]), Path(sys.argv[2]), 0, datetime.fromisoformat(sys.argv[3]), lambda u: print(u, flush=True))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder / "sandbox"), str(folder / "cabinet.dmp-patients.csv"), ref.CLOCK.isoformat()],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    keys = [folder / "sandbox" / n for n in ("client.pem", "client.key", "ca.pem")]
+    (folder / "sandbox.url").write_text("\n".join([url, *map(str, keys)]), encoding="utf-8")
+    return process
+
+
+def measured(
+    name: str, folder: Path, options: argparse.Namespace, patients: int, bodies: bool, workers: int
+) -> tuple[float, float]:
+    """(seconds, peak MB of the phase and its workers)."""
+    command = [sys.executable, __file__, "phase", "--phase", name, "--folder", str(folder), "--patients", str(patients),
+               "--document-size", str(options.document_size), "--workers", str(workers), "--schema", options.schema]  # fmt: skip
+    if not bodies:
+        command.append("--no-bodies")
+    began = time.perf_counter()
+    process = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return time.perf_counter() - began, float(process.stdout.strip().splitlines()[-1])
+
+
+def practice(options: argparse.Namespace) -> None:
+    """Documents a second of each phase against the floor over the same documents, and peak memory."""
+    patients = options.patients or 2000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        measured("generate", folder, options, patients, True, 1)
+        spent, peak = {}, {}
+        sandbox = _sandbox(folder)
+        try:
+            for phase_name in _PHASES[1:]:
+                spent[phase_name], peak[phase_name] = measured(phase_name, folder, options, patients, True, 2)
+        finally:
+            sandbox.terminate()
+            sandbox.wait()
+        bodies = [p for p in (folder / "work" / "bodies").rglob("*") if p.is_file()]
+        began = time.perf_counter()
+        with (folder / "floor").open("wb") as file:
+            for path in bodies:
+                data = path.read_bytes()
+                hashlib.sha256(data).digest()
+                file.write(data)
+        floor = len(bodies) / (time.perf_counter() - began)
+        sent = int((folder / "fed").read_text(encoding="utf-8"))
+        for phase_name in _PHASES[1:]:
+            count = sent if phase_name == "feed" else len(bodies)
+            keep("practice", f"{phase_name}: documents/s, as a fraction of the floor", count / spent[phase_name] / floor,
+                 f"{patients} patients, {count} documents, peak {peak[phase_name]:.0f} MB")  # fmt: skip
+
+
+def memory(options: argparse.Namespace) -> None:
+    """Peak memory of a large practice against a small one, by phase."""
+    small, large = 500, options.patients or 8000
+    peaks: dict[int, dict[str, float]] = {}
+    for patients in (small, large):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            measured("generate", folder, options, patients, True, 1)
+            peaks[patients] = {
+                p: measured(p, folder, options, patients, True, 1)[1] for p in ("extract", "validate", "export")
+            }
+    for phase_name, value in peaks[large].items():
+        keep(
+            "memory",
+            f"{phase_name}: peak at {large} patients, times {small}",
+            value / peaks[small][phase_name],
+            f"{value:.0f} MB",
+        )
+
+
+def dagster(options: argparse.Namespace) -> None:
+    """Share of Dagster and Great Expectations in a run: the whole chain through them against the same functions called directly."""
+    patients = options.patients or 20_000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        measured("generate", folder, options, patients, False, 1)
+        output = subprocess.run(
+            [sys.executable, __file__, "chain", "--folder", name, "--schema", options.schema],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+        whole, own = map(float, output.strip().splitlines()[-1].split())
+        keep(
+            "dagster",
+            "share of Dagster and Great Expectations, %",
+            100 * (whole - own) / whole,
+            f"{patients} patients, bodies off",
+        )
+
+
+def chain(options: argparse.Namespace) -> None:
+    """Print (wall time of the job, imports included; wall time inside our own functions)."""
+    began = time.perf_counter()
+    from transvase.assets.run import Run
+    from transvase.pipelines import definitions
+    from transvase.pipelines.execute import execute
+    from transvase.settings import Settings
+
+    folder = Path(options.folder)
+    own = [0.0]
+
+    def timed(module: Any, name: str) -> None:
+        function = getattr(module, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                own[0] += time.perf_counter() - start
+
+        setattr(module, name, call)
+
+    from transvase.assets import archive, canonical, dmp, report, verdicts
+
+    timed(canonical, "extract")
+    timed(verdicts, "judge")
+    timed(archive.portability, "parts")
+    timed(archive.portability, "assemble")
+    timed(dmp.feeding, "feed")
+    timed(report, "findings")
+    timed(report.audit, "html")
+    assert definitions
+    sandbox = _sandbox(folder)
+    try:
+        url, certificate, key, authority = (folder / "sandbox.url").read_text(encoding="utf-8").splitlines()
+        settings = Settings.model_validate(
+            {
+                "source": {"path": folder / "cabinet.sqlite3"},
+                "work": {"folder": folder / "work"},
+                "export": {"folder": folder / "out"},
+                "feed": {
+                    "url": url,
+                    "certificate": certificate,
+                    "key": key,
+                    "authority": authority,
+                    "submissions_per_second": 1e6,
+                },
+            }
+        )
+        execute(
+            "everything",
+            Run(settings, ref.CLOCK, schema=Path(options.schema) if options.schema else None, now=lambda: ref.CLOCK),
+        )
+    finally:
+        sandbox.terminate()
+        sandbox.wait()
+    print(time.perf_counter() - began, own[0])
+
+
+def startup(options: argparse.Namespace) -> None:
+    """`transvase --help` against `python -c pass`."""
+    command = Path(sys.executable).with_name("transvase")
+
+    def of(*words: str) -> Callable[[], None]:
+        return lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # type: ignore[return-value]
+
+    mine, floor = best(of(str(command), "--help"), of(sys.executable, "-c", "pass"), max(options.rounds, 10))
+    keep("startup", "transvase --help, times python -c pass", mine / floor)
+
+
+MEASURES = {"reference": reference, "practice": practice, "memory": memory, "dagster": dagster, "startup": startup}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("measures", nargs="*", choices=(*MEASURES, "phase", "chain"), default=[], metavar="measure")
+    parser.add_argument("--patients", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--schema", default="")
+    parser.add_argument("--document-size", type=int, default=0)
+    parser.add_argument("--phase", choices=_PHASES)
+    parser.add_argument("--folder", default="")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--no-bodies", action="store_true")
+    options = parser.parse_args()
+    if options.measures == ["phase"]:
+        phase(
+            options.phase,
+            Path(options.folder),
+            options.patients,
+            options.document_size,
+            not options.no_bodies,
+            options.schema,
+            options.workers,
+        )
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024)
+        return 0
+    if options.measures == ["chain"]:
+        chain(options)
+        return 0
+    for name in options.measures or list(MEASURES):
+        print(name)
+        MEASURES[name](options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

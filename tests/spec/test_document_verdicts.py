@@ -1,0 +1,443 @@
+"""Every rule of the catalogue met by a record, the reason chosen when several apply, and what each environment accepts.
+
+A case says all that stands against the document and its patient: a rule that appears or disappears elsewhere fails it too.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from transvase.model.outcome import OUTCOMES
+from transvase.model.verdict import CATALOGUE
+
+from ..builders import (  # noqa: TID252
+    NIA_OID,
+    NIR_OID,
+    NO_BODY,
+    TEST_OID,
+    Body,
+    Judged,
+    Row,
+    a_document,
+    a_patient,
+    a_version,
+    an_objection,
+    ins,
+    judged,
+    practice,
+)
+
+# What stands against the document in the DMP and its severity; against the archive everything is a warning.
+B, W = "block", "warning"
+VISIT, LETTER, DRUGS = "11488-4", "96349-6", "57833-6"
+
+
+class Case(NamedTuple):
+    """Rows about the patient P1 and the document D1, and what is found."""
+
+    name: str
+    rows: tuple[Any, ...]
+    outcome: str
+    rule: str | None
+    document: dict[str, str] = {}
+    patient: dict[str, str] = {}
+    archive: tuple[str, ...] = ()
+
+
+def of_document(name: str, outcome: str, rule: str | None, found: dict[str, str], *archive: str, rows: tuple[Row, ...] = (), **facts: Any) -> Case:  # fmt: skip
+    """A case where only the document is out of the ordinary."""
+    return Case(name, (a_patient(), a_document(**facts), *rows), outcome, rule, found, {}, archive)
+
+
+def of_patient(name: str, rule: str, found: dict[str, str], *archive: str, outcome: str = "identity", **facts: Any) -> Case:
+    """A case where only the patient is out of the ordinary: the document inherits."""
+    return Case(name, (a_patient(**facts), a_document()), outcome, rule, {}, found, archive)
+
+
+def key_of(thirteen: str) -> str:
+    return f"{thirteen}{97 - int(thirteen) % 97:02d}"
+
+
+SOUND = ins()
+NOT_QUALIFIED = {"RNIV-STATUS": B}
+CASES = [
+    of_document("nothing wrong", "to_send", None, {}),
+    # Whose document it is, and where it comes from.
+    of_document("no patient", "orphan", "DOC-ORPHAN", {"DOC-ORPHAN": B}, "DOC-ORPHAN", patient=None),
+    of_document("a patient that does not exist", "orphan", "DOC-ORPHAN", {"DOC-ORPHAN": B}, "DOC-ORPHAN", patient="P404"),
+    of_document("received", "not_produced", "DOC-RECEIVED", {"DOC-RECEIVED": B}, origin="received"),
+    of_document("from the patient", "not_produced", "DOC-PATIENT", {"DOC-PATIENT": B}, origin="patient"),
+    of_document("fed before", "adopted", "DOC-FED", {"DOC-FED": B}, fed_state="fed"),
+    of_document("fed, then deleted", "withdrawn", "DOC-FED-DELETED", {"DOC-FED-DELETED": B}, fed_state="deleted"),
+    of_document("unknown history", "unknown_history", "DOC-UNKNOWN-HISTORY", {"DOC-UNKNOWN-HISTORY": B}, fed_state="unknown"),
+    of_document("a history that the software does not write", "unknown_history", "DOC-UNKNOWN-HISTORY", {"DOC-UNKNOWN-HISTORY": B}, fed_state=None),
+    # The obligation.
+    of_document("not on the list", "not_mandated", "OBL-NONE", {"OBL-NONE": B}, type_code=VISIT),
+    of_document("older than the obligation", "before_obligation", "OBL-BEFORE", {"OBL-BEFORE": B}, act="2023-12-30"),
+    of_document("excluded", "excluded", "OBL-EXCLUDED", {"OBL-EXCLUDED": B}, type_code=DRUGS, hospital_stay=True, prior_agreement=False),
+    of_document("exclusion unknown: presumed due", "to_send", None, {"OBL-UNDECIDABLE": W}, type_code=DRUGS, hospital_stay=False),
+    of_document("date of the obligation unconfirmed", "to_send", None, {"OBL-UNCONFIRMED": W}, type_code=LETTER, hospital_stay=False),
+    of_document("no national type", "type_unmapped", "DOC-TYPE-UNMAPPED", {"DOC-TYPE-UNMAPPED": B}, "DOC-TYPE-UNMAPPED", type_code=None),
+    of_document("a type that no value set holds", "type_unmapped", "DOC-TYPE-UNKNOWN", {"DOC-TYPE-UNKNOWN": B}, type_code="34874-9"),
+    of_document("a type of former value sets", "not_mandated", "OBL-NONE", {"OBL-NONE": B, "DOC-TYPE-UNKNOWN": B}, type_code="10213-7"),
+    # Decisions of persons.
+    of_document("the patient objects", "objection", "OBJ-DMP", {"OBJ-DMP": B}, rows=(an_objection(),)),
+    of_document("objects to everything", "objection", "OBJ-DMP", {"OBJ-DMP": B}, rows=(an_objection(scope="all"),)),
+    of_document("objects to this document", "objection", "OBJ-DMP", {"OBJ-DMP": B}, rows=(an_objection(document="D1"),)),
+    of_document("objects to another document", "to_send", None, {}, rows=(an_objection(document="D2"),)),
+    of_document("objects to messages only", "to_send", None, {}, rows=(an_objection(scope="mss_pro"), an_objection(scope="mss_patient"))),
+    of_document("another patient objects", "to_send", None, {}, rows=(a_patient("P2"), an_objection("P2"))),
+    of_document("withheld", "withheld", "DOC-WITHHELD", {"DOC-WITHHELD": B}, withheld="Annonce à faire"),
+    of_document("a reason left blank withholds nothing", "to_send", None, {}, withheld=""),
+    of_document("masked to professionals", "to_send", None, {"DOC-MASKED": W}, masked_ps=True),
+    of_document("invisible to the patient", "to_send", None, {"DOC-MASKED": W}, invisible_patient=True),
+    of_document("invisible to representatives", "to_send", None, {"DOC-MASKED": W}, invisible_representatives=True),
+    # The content.
+    of_document("no version", "no_content", "DOC-ABSENT", {"DOC-ABSENT": B}, "DOC-ABSENT", body=NO_BODY),
+    of_document("empty", "no_content", "DOC-EMPTY", {"DOC-EMPTY": B}, "DOC-EMPTY", body=Body("empty")),
+    of_document("damaged", "corrupt", "DOC-CORRUPT", {"DOC-CORRUPT": B}, "DOC-CORRUPT", body=Body("pdf", "no end")),
+    of_document("damaged and of no known nature", "corrupt", "DOC-CORRUPT", {"DOC-CORRUPT": B}, "DOC-CORRUPT", body=Body("unknown", "cut")),
+    of_document("of no known nature", "corrupt", "DOC-FORMAT", {"DOC-FORMAT": B}, "DOC-FORMAT", body=Body("unknown")),
+    of_document("an archive", "corrupt", "DOC-FORMAT", {"DOC-FORMAT": B}, "DOC-FORMAT", body=Body("zip")),
+    of_document("a CDA", "to_send", None, {}, body=Body("cda")),
+    of_document("its last version counts: now sound", "to_send", None, {}, body=Body("pdf", "no end"), rows=(a_version("D1-2", "D1", rank=2, body=Body(content="two")),)),
+    of_document("its last version counts: now empty", "no_content", "DOC-EMPTY", {"DOC-EMPTY": B}, "DOC-EMPTY",
+                rows=(a_version("D1-2", "D1", rank=2, body=Body("empty", content="two")),)),
+    # The date.
+    of_document("no date", "date_invalid", "DOC-DATE", {"DOC-DATE": B}, "DOC-DATE", act=None),
+    of_document("31 February", "date_invalid", "DOC-DATE", {"DOC-DATE": B}, "DOC-DATE", act="2026-02-31"),
+    of_document("a month", "date_invalid", "DOC-DATE", {"DOC-DATE": B}, "DOC-DATE", act="2026-02"),
+    of_document("tomorrow", "date_invalid", "DOC-FUTURE", {"DOC-FUTURE": B}, "DOC-FUTURE", act="2026-11-24"),
+    of_document("in a second", "date_invalid", "DOC-FUTURE", {"DOC-FUTURE": B}, "DOC-FUTURE", act="2026-11-23T20:00:01"),
+    of_document("now", "to_send", None, {}, act="2026-11-23T20:00:00"),
+    of_document("today", "to_send", None, {}, act="2026-11-23"),
+    # The matricule: one reason per value, in the order of the sheet.
+    of_patient("no matricule", "INS-EMPTY", {"INS-EMPTY": B, "RNIV-STATUS": B}, ins=None),
+    of_patient("an empty matricule", "INS-EMPTY", {"INS-EMPTY": B, "RNIV-STATUS": B}, ins=""),
+    of_patient("a blank matricule", "INS-EMPTY", {"INS-EMPTY": B, "RNIV-STATUS": B}, ins="  "),
+    of_patient("written with spaces", "INS-NOT_CANONICAL", {"INS-NOT_CANONICAL": B}, ins="1 80 01 75 990 001 57"),
+    of_patient("fourteen characters", "INS-LENGTH", {"INS-LENGTH": B}, ins=SOUND[:14]),
+    of_patient("a letter O", "INS-CHARSET", {"INS-CHARSET": B}, ins=SOUND[:10] + "O" + SOUND[11:]),
+    of_patient("first digit 9", "INS-SEX", {"INS-SEX": B}, ins=key_of("9800175990001")),
+    of_patient("month 13", "INS-MONTH", {"INS-MONTH": B}, ins=key_of("1801375990001")),
+    of_patient("department 00", "INS-PLACE", {"INS-PLACE": B}, ins=key_of("1800100990001")),
+    of_patient("order 000", "INS-ORDER", {"INS-ORDER": B}, ins=key_of("1800175990000")),
+    of_patient("a filler", "INS-FILLER", {"INS-FILLER": B}, ins="111111111111120"),
+    of_patient("key 00", "INS-KEY_RANGE", {"INS-KEY_RANGE": B}, ins=SOUND[:13] + "00"),
+    of_patient("wrong key", "INS-KEY_MISMATCH", {"INS-KEY_MISMATCH": B}, ins=f"{SOUND[:13]}{int(SOUND[13:]) % 97 + 1:02d}"),
+    of_patient("OID of another environment", "INS-OID", {"INS-OID": B}, ins_oid=NIR_OID),
+    of_patient("no OID", "INS-OID", {"INS-OID": B}, ins_oid=None),
+    # RNIV, by criteria.
+    of_patient("doubtful", "RNIV-DOUBTFUL", {"RNIV-DOUBTFUL": B, "RNIV-STATUS": B}, doubtful=True),
+    of_patient("fictitious", "RNIV-FICTITIOUS", {"RNIV-FICTITIOUS": B, "RNIV-STATUS": B}, fictitious=True),
+    of_patient("not checked against a document", "RNIV-STATUS", NOT_QUALIFIED, document_checked=False),
+    of_patient("not obtained from INSi", "RNIV-STATUS", NOT_QUALIFIED, insi_confirmed=None),
+    of_patient("a homonym is no less qualified", "", {}, homonym=True, outcome="to_send"),
+    *(
+        of_patient(f"without {trait}", "RNIV-TRAIT", {"RNIV-TRAIT": B}, **{trait: value})
+        for trait, value in (
+            ("birth_family", None),
+            ("birth_given", " "),
+            ("birth_first_given", ""),
+            ("sex", "UN"),
+            ("birth_place_code", "7505"),
+        )
+    ),
+    of_patient("a year of birth is a trait missing, but a header", "RNIV-TRAIT", {"RNIV-TRAIT": B}, birth_date="1951"),
+    of_patient("a lunar date allows no header", "RNIV-TRAIT", {"RNIV-TRAIT": B}, "CDA-TRAITS", birth_date="1951-00-00"),
+    of_patient("an impossible date", "RNIV-TRAIT", {"RNIV-TRAIT": B}, "CDA-TRAITS", birth_date="1980-02-31"),
+    of_patient("a birth in Corsica", "", {}, birth_place_code="2A004", outcome="to_send"),
+    of_patient("no DMP", "DMP-NONE", {"DMP-NONE": B}, dmp="none", outcome="no_dmp"),
+    of_patient("a closed DMP", "DMP-NONE", {"DMP-NONE": B}, dmp="closed", outcome="no_dmp"),
+    of_patient("a DMP nobody looked up: the registry will say", "", {}, dmp="unknown", outcome="to_send"),
+]  # fmt: skip
+
+
+# One practice per case costs half a second: cases are judged together instead, each under its own keys.
+def renamed(one: Case, number: int) -> list[Row]:
+    """The rows of a case with P1, P2, D1, D2 and so on made its own."""
+
+    def own(value: Any) -> Any:
+        if isinstance(value, str) and value[:1] in "PDO" and value[1:2].isdigit() and len(value) < 8:
+            return f"{value[0]}{number:03d}_{value[1:]}"
+        return value
+
+    rows = []
+    for row in one.rows:
+        for single in [row] if isinstance(row, Row) else row:
+            values = {k: own(v) for k, v in single.values.items()}
+            if single.table == "patient":
+                values["ins"] = _own_ins(values["ins"], number, single.values["key"])
+            rows.append(Row(single.table, values))
+    return rows
+
+
+def _own_ins(value: str | None, number: int, key: str) -> str | None:
+    """Sound matricules are made distinct; the others are the case and stay."""
+    return ins(number + 500 if key != "P1" else number) if value in (SOUND, ins(2)) else value
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    rows = [renamed(one, number) for number, one in enumerate(CASES, 1)]
+    return judged(practice(tmp_path_factory.mktemp("cases"), *rows))
+
+
+@pytest.mark.parametrize(("number", "one"), enumerate(CASES, 1), ids=[c.name for c in CASES])
+def test_what_stands_against_a_document(together: Judged, number: int, one: Case) -> None:
+    patient, document = f"P{number:03d}_1", f"D{number:03d}_1"
+    assert together.rules("document", document) == one.document
+    assert together.rules("patient", patient) == one.patient
+    archive = together.rules("document", document, "portability") | together.rules("patient", patient, "portability")
+    assert archive == dict.fromkeys(one.archive, W)
+    decision = together.decisions[document]
+    assert (decision["outcome"], decision["rule"] or None) == (one.outcome, one.rule or None)
+
+
+def test_every_rule_of_the_catalogue_is_met() -> None:
+    met = {rule for c in CASES for rule in (*c.document, *c.patient, *c.archive)}
+    # Two rules need two records: they have their own tests below.
+    assert met | {"DOC-DUPLICATE", "PAT-DUPLICATE-INS"} == set(CATALOGUE)
+
+
+def test_every_outcome_of_the_verdicts_is_met() -> None:
+    met = {c.outcome for c in CASES} | {"duplicate"}
+    # The other three are the registry's to give.
+    assert met | {"registered", "in_doubt", "refused"} == set(OUTCOMES)
+
+
+def test_the_evidence_names_a_place_and_never_a_value(together: Judged) -> None:
+    values = {SOUND, "MARTIN", "PAUL", "PAUL JEAN", "1980-01-15", "Annonce à faire", "1951", "1951-00-00"}
+    for found in (f for fs in together.verdicts.values() for f in fs):
+        assert not any(value in found.evidence for value in values), found
+    assert together.verdicts["patient", f"P{_number('without sex'):03d}_1"][0].evidence == "sex"
+
+
+def _number(name: str) -> int:
+    return [c.name for c in CASES].index(name) + 1
+
+
+# Two records of one thing.
+
+
+def test_an_exact_copy_is_a_duplicate_and_the_first_goes_its_way(tmp_path: Path) -> None:
+    same = {"body": Body(content="same"), "title": "Courrier"}
+    found = judged(practice(tmp_path, a_patient(), a_document("D1", **same), a_document("D2", **same), a_document("D3", **same)))
+    assert {k: v["outcome"] for k, v in found.decisions.items()} == {"D1": "to_send", "D2": "duplicate", "D3": "duplicate"}
+    assert [f.evidence for f in found.verdicts["document", "D3"]] == ["document:D1", "document:D1"]
+    assert found.carrying("DOC-DUPLICATE", "portability") == {"D2", "D3"}
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"title": "Autre titre"},
+        {"act": "2026-03-02T10:00:01"},
+        {"body": Body(content="other")},
+        {"practitioner": "DR2"},
+        {"patient": "P2"},
+        {"local_type": "CRO2"},
+    ],
+    ids=lambda d: next(iter(d)),
+)
+def test_what_differs_is_no_duplicate(tmp_path: Path, different: dict[str, Any]) -> None:
+    same: dict[str, Any] = {"body": Body(content="same")}
+    found = judged(practice(tmp_path, a_patient(), a_patient("P2"), a_document("D1", **same), a_document("D2", **same | different)))
+    assert found.carrying("DOC-DUPLICATE") == set()
+    assert {v["outcome"] for v in found.decisions.values()} == {"to_send"}
+
+
+def test_documents_without_a_body_are_never_duplicates(tmp_path: Path) -> None:
+    found = judged(practice(tmp_path, a_patient(), a_document("D1", body=NO_BODY), a_document("D2", body=NO_BODY)))
+    assert {v["outcome"] for v in found.decisions.values()} == {"no_content"}
+
+
+@pytest.mark.parametrize(
+    ("second", "shared"),
+    [
+        pytest.param({"ins": SOUND}, {"P1", "P2"}, id="the same matricule"),
+        pytest.param({"ins": "1 80 01 75 990 001 " + SOUND[13:]}, {"P1", "P2"}, id="the same in display form"),
+        pytest.param({}, set(), id="two matricules"),
+    ],
+)
+def test_a_matricule_on_two_records_qualifies_neither(tmp_path: Path, second: dict[str, Any], shared: set[str]) -> None:
+    rows = (a_patient("P1"), a_patient("P2", **second), a_document("D1", "P1"), a_document("D2", "P2"))
+    found = judged(practice(tmp_path, *rows))
+    assert found.carrying("PAT-DUPLICATE-INS") == shared
+    assert {v["outcome"] for v in found.decisions.values()} == ({"identity"} if shared else {"to_send"})
+    assert {v["qualified"] for v in found.identities.values()} == {not shared}
+
+
+@pytest.mark.parametrize("absent", [None, "", "   "])
+def test_an_absent_matricule_is_shared_by_nobody(tmp_path: Path, absent: str | None) -> None:
+    found = judged(practice(tmp_path, a_patient("P1", ins=absent), a_patient("P2", ins=absent)))
+    assert found.rules("patient", "P1") == found.rules("patient", "P2") == {"INS-EMPTY": B, "RNIV-STATUS": B}
+
+
+# One reason: the catalogue's order.
+
+
+def test_the_reason_is_the_first_of_the_catalogue(tmp_path: Path) -> None:
+    """A document against which several things stand: mending them one by one uncovers the next reason, in order."""
+    facts: dict[str, Any] = {
+        "origin": "received", "fed_state": "unknown", "withheld": "x", "act": "2026-11-30", "body": Body("pdf", "cut"),
+    }  # fmt: skip
+    mended: dict[str, Any] = {"origin": "produced", "withheld": None, "fed_state": "never", "body": Body(), "act": "2026-11-01"}
+    rows: list[Any] = [a_patient(ins=None), an_objection(document="D0")]
+    for number in range(len(mended) + 1):
+        repaired = dict(list(mended.items())[:number])
+        rows.append(a_document(f"D{number}", **facts | repaired))
+    found = judged(practice(tmp_path, *rows))
+    chosen = [found.decisions[f"D{n}"]["rule"] for n in range(len(mended) + 1)]
+    assert chosen == ["DOC-RECEIVED", "DOC-WITHHELD", "DOC-UNKNOWN-HISTORY", "DOC-CORRUPT", "DOC-FUTURE", "INS-EMPTY"]
+    order = list(CATALOGUE)
+    assert [order.index(r) for r in chosen] == sorted(order.index(r) for r in chosen)
+
+
+def test_a_warning_decides_nothing(together: Judged) -> None:
+    for (table, key), found in together.verdicts.items():
+        if table == "document" and together.decisions[key]["outcome"] == "to_send":
+            assert {f.severity for f in found} <= {W}
+
+
+def test_a_document_inherits_from_its_patient_only(tmp_path: Path) -> None:
+    rows = (a_patient("P1", doubtful=True), a_patient("P2"), a_document("D1", "P1"), a_document("D2", "P2"), a_document("D3", "P1"))
+    found = judged(practice(tmp_path, *rows))
+    assert {k: (v["outcome"], v["rule"]) for k, v in found.decisions.items()} == {
+        "D1": ("identity", "RNIV-DOUBTFUL"),
+        "D2": ("to_send", None),
+        "D3": ("identity", "RNIV-DOUBTFUL"),
+    }
+    assert ("document", "D1") not in found.verdicts
+
+
+def test_totals_add_up_to_the_documents(together: Judged) -> None:
+    assert sum(together.counts["documents"].values()) == len(together.decisions)
+    assert sum(v["count"] for v in together.counts["verdicts"]) == sum(len(f) for f in together.verdicts.values())
+    assert set(together.counts["documents"]) <= set(OUTCOMES)
+
+
+# Choices of the operator.
+
+
+@pytest.mark.parametrize(
+    ("created", "cut_off", "outcome"),
+    [
+        pytest.param("2026-03-02T10:30:00", None, "unknown_history", id="no decision"),
+        pytest.param("2025-12-31T23:59:59", date(2026, 1, 1), "unknown_history", id="made before the date"),
+        pytest.param("2026-01-01T00:00:00", date(2026, 1, 1), "to_send", id="made on the date"),
+        pytest.param("2026-03-02T10:30:00", date(2026, 1, 1), "to_send", id="made after"),
+        pytest.param(None, date(2026, 1, 1), "unknown_history", id="made nobody knows when"),
+    ],
+)
+def test_a_cut_off_date_settles_the_unknown_history(tmp_path: Path, created: str | None, cut_off: date | None, outcome: str) -> None:
+    rows = (a_patient(), a_document(fed_state="unknown", created=created), a_document("D2", fed_state="fed"))
+    found = judged(practice(tmp_path, *rows), cut_off=cut_off)
+    assert found.decisions["D1"]["outcome"] == outcome
+    # What is known to have been fed is never sent again, whatever the date.
+    assert found.decisions["D2"]["outcome"] == "adopted"
+
+
+@pytest.mark.parametrize(("chosen", "outcome", "severity"), [(False, "before_obligation", B), (True, "to_send", W)])
+def test_feeding_the_history_is_an_explicit_choice(tmp_path: Path, chosen: bool, outcome: str, severity: str) -> None:
+    rows = (a_patient(), a_document(act="2020-05-04"), a_document("D2", act="2020-05-04", type_code=VISIT))
+    found = judged(practice(tmp_path, *rows), before_obligation=chosen)
+    assert found.decisions["D1"]["outcome"] == outcome
+    assert found.rules("document", "D1") == {"OBL-BEFORE": severity}
+    # The choice concerns types of the list only.
+    assert found.decisions["D2"]["outcome"] == "not_mandated"
+
+
+# RNIV status by criteria (sheet ins-identity, section 3): what was done with the identity, never a label.
+
+STATUSES = [
+    # insi_confirmed, document_checked, doubtful, fictitious, matricule -> status
+    pytest.param(False, False, None, None, True, "PROV", id="nothing done"),
+    pytest.param(None, None, None, None, True, "PROV", id="nothing known"),
+    pytest.param(False, True, None, None, True, "VALI", id="document checked"),
+    pytest.param(True, False, None, None, True, "RECUP", id="obtained from INSi"),
+    pytest.param(True, True, None, None, True, "QUAL", id="both"),
+    pytest.param(True, True, True, None, True, "PROV", id="doubtful forces provisional"),
+    pytest.param(True, True, None, True, True, "PROV", id="fictitious forces provisional"),
+    pytest.param(True, True, False, False, True, "QUAL", id="neither"),
+    pytest.param(True, True, None, None, False, "VALI", id="without a matricule nothing came from INSi"),
+    pytest.param(True, False, None, None, False, "PROV", id="without a matricule nor document"),
+]
+
+
+@pytest.mark.parametrize(("insi", "document", "doubtful", "fictitious", "matricule", "status"), STATUSES)
+@pytest.mark.parametrize("absent", [None, ""], ids=["null", "empty"])
+def test_status(tmp_path: Path, insi: Any, document: Any, doubtful: Any, fictitious: Any, matricule: bool, status: str, absent: Any) -> None:  # fmt: skip
+    patient = a_patient(
+        insi_confirmed=insi,
+        document_checked=document,
+        doubtful=doubtful,
+        fictitious=fictitious,
+        ins=SOUND if matricule else absent,
+    )
+    found = judged(practice(tmp_path, patient))
+    assert found.identities["P1"]["status"] == status
+    assert found.identities["P1"]["qualified"] is (status == "QUAL")
+    assert ("RNIV-STATUS" in found.rules("patient", "P1")) is (status != "QUAL")
+
+
+# Environments (sheet ins-identity, sections 2 and 8).
+
+
+@pytest.mark.parametrize(
+    ("environment", "accepted"),
+    [("production", {NIR_OID, NIA_OID}), ("test", {TEST_OID}), ("sandbox", {TEST_OID})],
+)
+def test_oids_that_an_environment_accepts(tmp_path: Path, environment: str, accepted: set[str]) -> None:
+    oids = [f"1.2.250.1.213.1.4.{n}" for n in (2, 6, 7, 8, 9, 10, 11, 13)]
+    rows = [(a_patient(f"P{n}", ins_oid=oid), a_document(f"D{n}", f"P{n}")) for n, oid in enumerate(oids, 1)]
+    found = judged(practice(tmp_path, *(r for pair in rows for r in pair)), environment=environment)
+    assert {oids[int(k[1:]) - 1] for k, v in found.decisions.items() if v["outcome"] == "to_send"} == accepted
+    assert found.carrying("INS-OID") == {f"P{n}" for n, oid in enumerate(oids, 1) if oid not in accepted}
+
+
+@pytest.mark.parametrize(
+    ("environment", "oid", "severity", "outcome"),
+    [
+        pytest.param("production", NIR_OID, B, "identity", id="production refuses"),
+        pytest.param("sandbox", TEST_OID, B, "identity", id="our sandbox is as strict"),
+        pytest.param("test", TEST_OID, W, "to_send", id="the test platform's own identities have wrong keys"),
+        pytest.param("test", NIR_OID, W, "identity", id="but a production number has nothing to do there"),
+    ],
+)
+def test_a_wrong_key(tmp_path: Path, environment: str, oid: str, severity: str, outcome: str) -> None:
+    wrong = f"{SOUND[:13]}{int(SOUND[13:]) % 97 + 1:02d}"
+    found = judged(practice(tmp_path, a_patient(ins=wrong, ins_oid=oid), a_document()), environment=environment)
+    assert found.rules("patient", "P1")["INS-KEY_MISMATCH"] == severity
+    assert found.decisions["D1"]["outcome"] == outcome
+
+
+def test_only_a_wrong_key_is_tolerated_on_the_test_platform(tmp_path: Path) -> None:
+    patients = [a_patient(f"P{n}", ins=value) for n, value in enumerate((SOUND[:14], "111111111111120", SOUND[:13] + "00"), 1)]
+    found = judged(practice(tmp_path, *patients), environment="test")
+    assert {v["qualified"] for v in found.identities.values()} == {False}
+
+
+# The pass itself.
+
+
+def test_judging_again_writes_the_same_bytes(tmp_path: Path) -> None:
+    work = practice(tmp_path, *[renamed(one, n) for n, one in enumerate(CASES, 1)])
+    judged(work)
+    first = {p.name: p.read_bytes() for p in (work / "verdicts").iterdir()}
+    judged(work)
+    assert {p.name: p.read_bytes() for p in (work / "verdicts").iterdir()} == first
+
+
+def test_a_practice_without_any_record(tmp_path: Path) -> None:
+    found = judged(practice(tmp_path))
+    assert (found.verdicts, found.decisions, found.counts["documents"]) == ({}, {}, {})
+
+
+def test_the_catalogue_speaks_of_known_outcomes() -> None:
+    assert {r.outcome for r in CATALOGUE.values()} - {""} <= set(OUTCOMES)
+    assert all(r.sentence_fr and r.sentence and r.source and r.unblock for r in CATALOGUE.values())
