@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -12,6 +13,17 @@ from transvase.model.tables import TABLES
 from transvase.settings import require_source
 from transvase.sources import mapping
 from transvase.sources.extract import extract
+from transvase.validators.expectations import Background
+
+
+@contextmanager
+def _ended(checks: Background) -> Iterator[None]:
+    """No process is left behind by an extraction that failed."""
+    try:
+        yield
+    except BaseException:
+        checks.close()
+        raise
 
 
 @dg.multi_asset(
@@ -23,7 +35,8 @@ from transvase.sources.extract import extract
 )
 def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResult[None]]:
     """Read the practice's database once; every cell is mapped, carried as native or excluded with a reason."""
-    with guarded():
+    checks = Background()
+    with guarded(), _ended(checks):
         source = mapping.load(run.settings.source.product)
         manifest = extract(
             source,
@@ -32,6 +45,8 @@ def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResul
             clock=run.clock,
             progress=lambda step, done, total: run.progress("extraction", done, total, step),
         )
+        checks.start(run.work)
+        run.background.append(checks)
     cells = {"source": 0, "mapped": 0, "native": 0, "excluded": 0}
     for line in manifest["cells"]:
         for name in cells:

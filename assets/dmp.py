@@ -12,7 +12,7 @@ from transvase.assets import feeding
 from transvase.assets.archive import job_of
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
-from transvase.errors import EnvironmentMismatch, SettingsInvalid, guarded
+from transvase.errors import EnvironmentMismatch, Said, SettingsInvalid, guarded
 from transvase.gateways import dmp
 from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
@@ -26,12 +26,18 @@ def connector(run: Run) -> tuple[str, Callable[[], dmp.Dmp]]:
     settings = run.settings.feed
     for name in ("url", "certificate", "key", "authority"):
         if not getattr(settings, name):
-            raise SettingsInvalid(name=f"feed.{name}", file="transvase.toml", what="it is needed to feed the DMP")
+            raise SettingsInvalid(
+                name=f"feed.{name}",
+                file="transvase.toml",
+                what=Said("il est nécessaire pour alimenter le DMP", "it is needed to feed the DMP"),
+            )
     assert settings.certificate and settings.key and settings.authority
     local = urlsplit(settings.url).hostname in ("localhost", "127.0.0.1", "::1")
     # The sandbox must never be fed with real data by mistake, nor a national service with the sandbox's settings.
     if (settings.environment == "sandbox") != local:
-        raise EnvironmentMismatch(environment=settings.environment, what="this service address")
+        raise EnvironmentMismatch(
+            environment=settings.environment, what=Said("cette adresse de service", "this service address")
+        )
     context = dmp.tls(settings.certificate, settings.key, settings.authority, key_password())
     return settings.url, lambda: dmp.Dmp(settings.url, context, settings.timeout)
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from transvase.errors import ServiceUnreachable
+from transvase.errors import Said, ServiceUnreachable
 from transvase.exporters import documents, iti41
 from transvase.exporters.cda.header import record_target
 from transvase.exporters.documents import Composed, Context
@@ -23,7 +23,7 @@ from transvase.formats import canonical
 from transvase.formats.bodies import read_body
 from transvase.formats.xds_metadata import source_id, submission_set
 from transvase.formats.xds_xml import submit_objects_request
-from transvase.gateways.dmp import Answer, Dmp
+from transvase.gateways.dmp import AT_WORK, Answer, Dmp
 from transvase.ledger.submissions import Ledger, Planned, Step, Submission
 from transvase.model.clock import utc14
 from transvase.model.identifiers import TRANSMISSIONS, arc, unique_id
@@ -277,7 +277,7 @@ class _Run:
             steps.append(Step(ready.submission.id, event, answer.code))  # type: ignore[arg-type]
         self.ledger.record(steps, self.clock())
         self.sent += sum(a.kind == "accepted" for a in answers)
-        if all(a.kind in ("not_sent", "overloaded", "doubt") for a in answers):
+        if all(a.kind in ("not_sent", "overloaded", "doubt") and a.code not in AT_WORK for a in answers):
             self.failed(answers[0].code, max(a.retry_after for a in answers))
         else:
             self.failures = 0
@@ -323,5 +323,5 @@ class _Run:
 def checked(fed: Fed, url: str) -> Fed:
     """The run's counts, or ServiceUnreachable when the service stopped it."""
     if fed.stopped and fed.stopped != "daily ceiling":
-        raise ServiceUnreachable(service=f"The DMP at {url}", reason=fed.stopped)
+        raise ServiceUnreachable(service=Said(f"Le DMP ({url})", f"The DMP ({url})"), reason=fed.stopped)
     return fed

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from transvase import __version__
 from transvase.settings import Settings
+from transvase.validators.expectations import Background
 
 SOFTWARE = f"Transvase {__version__}"
 
@@ -30,6 +31,8 @@ class Run:
     schema: Path | None = None
     # The feeder's own watch: a test or a demonstration may stop it, a real run reads the time of each write.
     now: Callable[[], datetime] | None = None
+    # The checks of this run's extraction, under way in a process beside it.
+    background: list[Background] = field(default_factory=list)
 
     @property
     def work(self) -> Path:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from transvase.commands.session import Progress, moment
-from transvase.errors import BadCall
+from transvase.errors import BadCall, Said
 
 # The day of the demonstration, so that two of them give the same bytes unless asked otherwise.
 CLOCK = "2026-11-23T20:00:00+01:00"
@@ -52,7 +52,12 @@ def run(options: argparse.Namespace) -> int:
     from transvase.sources.synthetic.practice import generate
 
     if options.schema is not None and not options.schema.is_file():
-        raise BadCall(what=f"--schema : {options.schema.name} n'existe pas", mend="indiquez CDA_extended.xsd du CI-SIS")
+        raise BadCall(
+            what=Said(
+                f"--schema : {options.schema.name} n'existe pas", f"--schema: {options.schema.name} does not exist"
+            ),
+            mend=Said("indiquez CDA_extended.xsd du CI-SIS", "give CDA_extended.xsd of CI-SIS"),
+        )
     clock = moment(options.clock)
     folder = files.private_folder(options.folder.resolve())
     database = folder / "cabinet.sqlite3"
@@ -98,6 +103,18 @@ def run(options: argparse.Namespace) -> int:
     print(f"  archive          {summary(facts, str(out / facts['archive']))}")
     print(f"  {cells_line(canonical.manifest(session.work), options.lang)}")
     print(f"  suite            transvase verify {out / facts['archive']}")
-    print(f"                   transvase explain --settings {settings_file} 1")
+    print(f"                   transvase explain --settings {settings_file} {worth_explaining(session.work)}")
     print(f"                   transvase ui --settings {settings_file}")
     return 0
+
+
+def worth_explaining(work: Path) -> str:
+    """A document with an obligation that something blocks: what `explain` is for."""
+    from transvase.formats import canonical
+
+    with canonical.connect(work, threads=1) as base:
+        rows = base.sql(
+            "SELECT document FROM decision WHERE rule IS NOT NULL AND obligation IS NOT NULL ORDER BY outcome <> 'identity', document LIMIT 1"
+        )
+        found = rows.fetchall()
+    return str(found[0][0]) if found else "1"

@@ -12,11 +12,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the dictionary."""
-    from transvase.errors import BadCall
+    from transvase.errors import BadCall, Said
     from transvase.model.tables import TABLES
 
     if options.table and options.table not in TABLES:
-        raise BadCall(what=f"aucune table {options.table}", mend=f"tables : {', '.join(TABLES)}")
+        raise BadCall(
+            what=Said(f"aucune table {options.table}", f"no table {options.table}"),
+            mend=f"tables : {', '.join(TABLES)}",
+        )
     print(dictionary(options.lang, [options.table] if options.table else list(TABLES)), end="")
     return 0
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from transvase.commands.session import run_of, with_json, with_settings
-from transvase.errors import BadCall
+from transvase.errors import BadCall, Said
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +46,12 @@ def explained(session: Any, document: str) -> dict[str, Any]:
         ).fetchall()
         if not rows:
             raise BadCall(
-                what="aucun document de cette clé dans l'extraction",
-                mend="vérifiez la clé, ou lancez `transvase extract`",
+                what=Said(
+                    "aucun document de cette clé dans l'extraction", "the extraction holds no document of that key"
+                ),
+                mend=Said(
+                    "vérifiez la clé, ou lancez `transvase extract`", "check the key, or run `transvase extract`"
+                ),
             )
         names = (
             "outcome",

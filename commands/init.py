@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from transvase.errors import BadCall
+from transvase.errors import BadCall, Said
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,10 @@ def run(options: argparse.Namespace) -> int:
     from transvase.formats import files
 
     if options.file.exists():
-        raise BadCall(what=f"{options.file.name} existe déjà", mend="donnez un autre nom, ou modifiez-le")
+        raise BadCall(
+            what=Said(f"{options.file.name} existe déjà", f"{options.file.name} exists already"),
+            mend=Said("donnez un autre nom, ou modifiez-le", "give another name, or edit it"),
+        )
     files.write(options.file.resolve(), template().encode())
     print(f"{options.file} écrit : complétez-le, puis `transvase check`.")
     return 0

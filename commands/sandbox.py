@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from transvase.commands.session import moment
-from transvase.errors import BadCall, OutputUnwritable
+from transvase.errors import BadCall, OutputUnwritable, Said
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,10 @@ def run(options: argparse.Namespace) -> int:
     from transvase.sandbox.dmp import serve
 
     if not options.patients.is_file():
-        raise BadCall(what=f"{options.patients.name} n'existe pas", mend="donnez le CSV ins,oid,state des patients")
+        raise BadCall(
+            what=Said(f"{options.patients.name} n'existe pas", f"{options.patients.name} does not exist"),
+            mend=Said("donnez le CSV ins,oid,state des patients", "give the CSV ins,oid,state of the patients"),
+        )
     clock = moment(options.clock) if options.clock else datetime.now(UTC)
 
     def ready(url: str) -> None:
@@ -40,5 +43,5 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise OutputUnwritable(path=f"127.0.0.1:{options.port}", reason=type(error).__name__) from None
     except ValueError as error:
-        raise BadCall(what=str(error), mend="corrigez le fichier") from None
+        raise BadCall(what=str(error), mend=Said("corrigez le fichier", "correct the file")) from None
     return 0

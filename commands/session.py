@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transvase.errors import BadCall
+from transvase.errors import BadCall, Said
 
 if TYPE_CHECKING:
     from transvase.assets.run import Run
@@ -51,7 +51,10 @@ def moment(text: str) -> datetime:
         found = None
     if found is None or found.tzinfo is None:
         raise BadCall(
-            what="--clock : une date ISO avec décalage est attendue", mend="par exemple 2026-11-23T20:00:00+01:00"
+            what=Said(
+                "--clock : une date ISO avec décalage est attendue", "--clock: an ISO date with its offset is expected"
+            ),
+            mend=Said("par exemple 2026-11-23T20:00:00+01:00", "such as 2026-11-23T20:00:00+01:00"),
         )
     return found
 
@@ -72,7 +75,10 @@ def run_of(options: argparse.Namespace, *, resume: bool = False) -> Run:
         clock = datetime.now(zone(settings.time_zone)).replace(microsecond=0)
     schema = getattr(options, "schema", None)
     if schema is not None and not schema.is_file():
-        raise BadCall(what=f"--schema : {schema.name} n'existe pas", mend="indiquez CDA_extended.xsd du CI-SIS")
+        raise BadCall(
+            what=Said(f"--schema : {schema.name} n'existe pas", f"--schema: {schema.name} does not exist"),
+            mend=Said("indiquez CDA_extended.xsd du CI-SIS", "give CDA_extended.xsd of CI-SIS"),
+        )
     return Run(settings, clock, Progress(options.lang), schema)
 
 

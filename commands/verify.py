@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from transvase.commands.session import Progress, with_json
-from transvase.errors import ArchiveInvalid, BadCall
+from transvase.errors import ArchiveInvalid, BadCall, Said
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,10 @@ def run(options: argparse.Namespace) -> int:
     from transvase.validators.archive import verify
 
     if not options.archive.is_file():
-        raise BadCall(what=f"{options.archive.name} n'existe pas", mend="indiquez le fichier de l'archive")
+        raise BadCall(
+            what=Said(f"{options.archive.name} n'existe pas", f"{options.archive.name} does not exist"),
+            mend=Said("indiquez le fichier de l'archive", "give the archive's file"),
+        )
     shown = Progress(options.lang)
     report = verify(options.archive, lambda done, total: shown("vérification", done, total, ""))
     if options.json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from transvase.exporters.pdf.writer import Block, Heading, Paragraph, Table
@@ -13,6 +14,8 @@ _SAID = {"affirmed": "", "denied": "absence affirmée", "not_recorded": "non ren
 SHOWN = 60
 
 
+# The same few thousand days come back from one record to the next.
+@lru_cache(maxsize=8192)
 def _date(value: str | None) -> str:
     """A date as French readers write it, with the precision it has; an impossible one as recorded."""
     if not value:
@@ -21,13 +24,14 @@ def _date(value: str | None) -> str:
     return "/".join(reversed(day)) if all(p.isdigit() for p in day) else value
 
 
-def _section(title: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[Block]:
-    lines = list(rows)
-    if not lines:
+def _section(
+    title: str, head: tuple[str, ...], rows: Sequence[Any], cells: Callable[[Any], tuple[str, ...]]
+) -> list[Block]:
+    if not rows:
         return [Heading(title, 2), Paragraph("Aucune donnée enregistrée.")]
-    blocks: list[Block] = [Heading(title, 2), Table([head, *lines[:SHOWN]])]
-    if len(lines) > SHOWN:
-        blocks.append(Paragraph(f"{len(lines) - SHOWN} lignes de plus dans DONNEES.JSON."))
+    blocks: list[Block] = [Heading(title, 2), Table([head, *map(cells, rows[:SHOWN])])]
+    if len(rows) > SHOWN:
+        blocks.append(Paragraph(f"{len(rows) - SHOWN} lignes de plus dans DONNEES.JSON."))
     return blocks
 
 
@@ -48,38 +52,38 @@ def blocks(patient: Any, record: Record) -> list[Block]:
     out += _section(
         "Pathologies et antécédents",
         ("Libellé", "Code", "Début", "Fin", "Mention"),
-        (
-            (r.label, r.code or "", _date(r.onset), _date(r.resolved), _SAID[r.assertion])
-            for r in record.get("problem", [])
-        ),
+        record.get("problem", []),
+        lambda r: (r.label, r.code or "", _date(r.onset), _date(r.resolved), _SAID[r.assertion]),
     )
     out += _section(
         "Allergies et intolérances",
         ("Substance", "Réaction", "Mention"),
-        ((r.label, r.reaction or "", _SAID[r.assertion]) for r in record.get("allergy", [])),
+        record.get("allergy", []),
+        lambda r: (r.label, r.reaction or "", _SAID[r.assertion]),
     )
     out += _section(
         "Traitements",
         ("Libellé", "Posologie", "Début", "Fin", "Mention"),
-        (
-            (r.label, r.dosage or "", _date(r.start), _date(r.stop), _SAID[r.assertion])
-            for r in record.get("treatment", [])
-        ),
+        record.get("treatment", []),
+        lambda r: (r.label, r.dosage or "", _date(r.start), _date(r.stop), _SAID[r.assertion]),
     )
     out += _section(
         "Facteurs de risque",
         ("Libellé", "Valeur", "Mention"),
-        ((r.label, r.value or "", _SAID[r.assertion]) for r in record.get("risk_factor", [])),
+        record.get("risk_factor", []),
+        lambda r: (r.label, r.value or "", _SAID[r.assertion]),
     )
     out += _section(
         "Vaccinations",
         ("Vaccin", "Date", "Lot"),
-        ((r.label, _date(r.given), r.lot or "") for r in record.get("immunization", [])),
+        record.get("immunization", []),
+        lambda r: (r.label, _date(r.given), r.lot or ""),
     )
     newest = sorted(record.get("lab_result", []), key=lambda r: (r.measured, r.key), reverse=True)
     out += _section(
         "Derniers résultats de biologie",
         ("Examen", "Valeur", "Unité", "Date"),
-        ((r.label, r.value or r.value_text or "", r.unit or "", _date(r.measured)) for r in newest),
+        newest,
+        lambda r: (r.label, r.value or r.value_text or "", r.unit or "", _date(r.measured)),
     )
     return out

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from transvase.errors import CertificateRefused, ServiceUnreachable
+from transvase.errors import CertificateRefused, Said
 from transvase.formats import safe_xml
 
 Kind = Literal["accepted", "refused", "doubt", "not_sent", "overloaded"]
@@ -27,6 +27,10 @@ _STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"
 _RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 _RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
 _UNIQUE = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
+# Doubts that a service at work gives: it knows the document, or took it in part. The others may be an outage.
+AT_WORK = frozenset({"XDSDuplicateUniqueIdInRegistry", "XDSNonIdenticalHash", "PartialSuccess"})
+# A peer that closes without a word refuses no certificate: that comes as an alert.
+_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # Our code for the answer to another message.
 STALE = "stale"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
@@ -39,6 +43,9 @@ _DOUBTFUL = {
     "XDSRepositoryError",
     "XDSRegistryError",
 }
+
+
+DMP = Said("le DMP", "the DMP")
 
 
 class Answer(NamedTuple):
@@ -71,13 +78,24 @@ def tls(certificate: Path, key: Path, authority: Path, password: bytes | None) -
     try:
         context = ssl.create_default_context(cafile=str(authority))
     except (OSError, ssl.SSLError):
-        raise CertificateRefused(service="the DMP", reason=f"authority file {authority.name} cannot be read") from None
+        raise CertificateRefused(
+            service=DMP,
+            reason=Said(
+                f"le fichier d'autorité {authority.name} n'est pas lisible",
+                f"authority file {authority.name} cannot be read",
+            ),
+        ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         # A password callback, even an empty one, keeps OpenSSL from asking on the terminal.
         context.load_cert_chain(certificate, key, password or b"")
     except (OSError, ssl.SSLError):
-        raise CertificateRefused(service="the DMP", reason=f"{certificate.name} or its key cannot be used") from None
+        raise CertificateRefused(
+            service=DMP,
+            reason=Said(
+                f"{certificate.name} ou sa clé est inutilisable", f"{certificate.name} or its key cannot be used"
+            ),
+        ) from None
     return context
 
 
@@ -136,8 +154,9 @@ class Dmp:
             for part in parts:
                 connection.send(part)
         except ssl.SSLError as error:
-            self.close()
-            raise self._refused(error) from None
+            if fresh and not isinstance(error, _ENDED):
+                self.close()
+                raise self._refused(error) from None
         except OSError:
             # A server that refuses early answers and closes; its answer may still be read.
             pass
@@ -146,7 +165,7 @@ class Dmp:
             body = response.read()
         except ssl.SSLError as error:
             self.close()
-            if fresh:
+            if fresh and not isinstance(error, _ENDED):
                 # With TLS 1.3 the refusal of our certificate arrives with the first read.
                 raise self._refused(error) from None
             return 0, {}, b"", "cut"
@@ -166,7 +185,14 @@ class Dmp:
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
-            raise CertificateRefused(service="the DMP", reason=f"server certificate: {error.verify_message}") from None
+            raise CertificateRefused(
+                service=DMP,
+                reason=Said(
+                    f"certificat du serveur : {error.verify_message}", f"server certificate: {error.verify_message}"
+                ),
+            ) from None
+        except _ENDED:
+            return None
         except ssl.SSLError as error:
             raise self._refused(error) from None
         except OSError:
@@ -174,12 +200,7 @@ class Dmp:
         return connection
 
     def _refused(self, error: ssl.SSLError) -> CertificateRefused:
-        return CertificateRefused(service="the DMP", reason=(error.reason or "TLS failure").lower().replace("_", " "))
-
-
-def unreachable(url: str, reason: str) -> ServiceUnreachable:
-    """The error when a service cannot be reached at all."""
-    return ServiceUnreachable(service=f"The DMP at {urlsplit(url).hostname}", reason=reason)
+        return CertificateRefused(service=DMP, reason=(error.reason or "TLS failure").lower().replace("_", " "))
 
 
 def _root(body: bytes) -> etree._Element | None:

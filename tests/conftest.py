@@ -49,10 +49,11 @@ NEEDS = {"shared": "shared", "program": "debian"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--plain` leaves out what needs the folder or a program, even when they are there."""
+    """`--plain` leaves out what needs the folder or a program, even when they are there; `--approve` rewrites expected files."""
     parser.addoption(
         "--plain", action="store_true", help="leave out tests that need the reference folder or Debian packages"
     )
+    parser.addoption("--approve", action="store_true", help="rewrite the expected files, then review the difference")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

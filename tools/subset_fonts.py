@@ -1,7 +1,8 @@
 """Makes the fonts that PDF/A documents embed, from the DejaVu fonts (free licence, kept beside them).
 
-Two subsets of each face, because every document carries its font: `french` holds what a French medical text normally uses
-and weighs little; `full` is embedded only where a text needs it. Hinting and layout tables go: readers do not use them.
+Three subsets of each face, because every document carries its font: `common` holds what nearly every French text uses and
+weighs least, `french` the signs of medical notes and the names of Europe, `full` what a text seldom needs. Each holds the one
+before. Hinting and layout tables go: readers do not use them.
 
     python tools/subset_fonts.py FOLDER_WITH_DEJAVU_TTF     (matplotlib's wheel ships one, in mpl-data/fonts/ttf)
 """
@@ -18,11 +19,17 @@ TARGET = Path(__file__).resolve().parent.parent / "exporters" / "pdf" / "fonts"
 FACES = {"regular": "DejaVuSans.ttf", "bold": "DejaVuSans-Bold.ttf"}
 LICENCE = "LICENSE_DEJAVU"
 
-# Letters of French and its neighbours, typography, and the signs of medical notes: units, comparisons, trends, ticks.
-FRENCH = {
+# Letters of French, its typography, and the commonest signs.
+COMMON = {
     *range(0x20, 0x7F),
     *range(0xA0, 0x100),
-    *map(ord, "ŒœŸŠšŽžČčĆćŁłŞşĞğİıĀāĒēĪīŌōŪū"),
+    *map(ord, "ŒœŸ‐‑–—‘’‚“”„†•…‰′″€−≤≥\u2009\u202f"),
+}
+
+# Letters of the names of Europe, typography, and the signs of medical notes: units, comparisons, trends, ticks.
+FRENCH = COMMON | {
+    *range(0x100, 0x180),
+    *map(ord, "ȘșȚț"),
     *map(ord, "‐‑‒–—―‘’‚“”„†‡•…‰′″‹›⁄€™№Ω℃"),
     *range(0x2002, 0x200B),
     0x202F,
@@ -47,7 +54,7 @@ FULL = FRENCH | {
     *range(0x2460, 0x2800),
     0xFFFD,
 }
-SETS = {"french": FRENCH, "full": FULL}
+SETS = {"common": COMMON, "french": FRENCH, "full": FULL}
 
 
 def make(source: Path, wanted: set[int], target: Path) -> None:

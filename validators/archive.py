@@ -7,10 +7,12 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from transvase.formats import xdm
 from transvase.formats.portability_manifest import ManifestUnreadable, read
@@ -18,7 +20,13 @@ from transvase.formats.portability_manifest import ManifestUnreadable, read
 _NAME = re.compile(r"PA\d{8}T\d{6}\.ZIP")
 _PATIENT = re.compile(r"PAT\d{5}\.ZIP")
 _TOP = re.compile(r"README\.TXT|MANIFEST\.XML|SIGN\.XML|DOCUMENTATION/.+|TRANSVERSE\.ZIP|PAT\d{5}\.ZIP|VIEWER/.+")
+_TRANSVERSE = re.compile(r"README\.TXT|TRANSVERSE/.+")
 _CHUNK = 1 << 20
+# A text that shrinks more than this, and is not small, was made to fill a disk: same figure as for an XDM archive.
+_RATIO_FROM_BYTES = 1_000_000
+# All that the standard library raises on a hostile or damaged ZIP.
+_DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError,
+            OverflowError, ValueError)  # fmt: skip
 
 Progress = Callable[[int, int], None]
 
@@ -56,8 +64,9 @@ def verify(path: Path, progress: Progress = lambda done, total: None) -> Report:
                 found.append("The file's SHA-256 differs from the one delivered beside it.")
             file.seek(0)
             with zipfile.ZipFile(file) as outer:
+                found += _tail(file)
                 found += list(_members(outer, checked, progress))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError):
+    except _DAMAGED:
         found.append("The archive is not a readable ZIP file.")
     except OSError as error:
         found.append(f"The archive cannot be read ({type(error).__name__}).")
@@ -87,12 +96,20 @@ def _members(outer: zipfile.ZipFile, checked: dict[str, int], progress: Progress
     if not any(n.startswith("DOCUMENTATION/") for n in names):
         yield "DOCUMENTATION is missing."
     yield from _form(outer, infos)
+    unsafe = list(_unsafe(infos))
+    yield from unsafe
+    if unsafe:
+        yield "The members were not opened."
+        return
+    for rank, info in enumerate(infos, 1):
+        if not info.filename.endswith(".ZIP") and not _intact(outer, info):
+            yield f"Member {rank} is damaged."
     if "MANIFEST.XML" not in names:
         return
     try:
         with outer.open("MANIFEST.XML") as file:
             head, lines = read(file)  # type: ignore[arg-type]
-    except (ManifestUnreadable, zipfile.BadZipFile, OSError, EOFError) as error:
+    except (ManifestUnreadable, OSError, *_DAMAGED) as error:
         yield f"MANIFEST.XML cannot be read ({type(error).__name__})."
         return
     patients = [line for line in lines if line.type == "PATIENT"]
@@ -116,7 +133,7 @@ def _members(outer: zipfile.ZipFile, checked: dict[str, int], progress: Progress
 
 
 def _form(outer: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[str]:
-    """Only our container form: members back to back from the first byte, no comment, no encryption, known methods."""
+    """Only our container form: members back to back from the first byte to the directory, no comment."""
     if outer.comment:
         yield "The ZIP carries a comment."
     at = 0
@@ -124,12 +141,41 @@ def _form(outer: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[str]
         if info.header_offset != at:
             yield f"Bytes stand between the members before member {rank}."
             return
-        if info.flag_bits & 0x1:
-            yield f"Member {rank} is encrypted."
         wide = info.file_size >= 0xFFFFFFFF or info.compress_size >= 0xFFFFFFFF
         at += 30 + len(info.filename.encode()) + (20 if wide else 0) + info.compress_size
     if at != outer.start_dir:
         yield "Bytes stand between the last member and the directory."
+
+
+def _tail(file: BinaryIO) -> Iterator[str]:
+    """The end record of the directory must be the end of the file: the standard library looks for it further up."""
+    file.seek(-22, io.SEEK_END)
+    if file.read(4) != b"PK\x05\x06":
+        yield "Bytes stand after the directory."
+
+
+def _unsafe(infos: list[zipfile.ZipInfo]) -> Iterator[str]:
+    """What is not opened: encryption, methods that are not ours, texts made to fill a disk; an inner archive is always stored."""
+    for rank, info in enumerate(infos, 1):
+        if info.flag_bits & 0x2041:
+            yield f"Member {rank} is encrypted."
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            yield f"Member {rank} uses another compression method than stored or deflate."
+        if info.filename.endswith(".ZIP") and info.compress_type != zipfile.ZIP_STORED:
+            yield f"Member {rank} is an archive and is compressed; it must be stored."
+        if info.file_size > _RATIO_FROM_BYTES and info.file_size > xdm.MAX_RATIO * max(info.compress_size, 1):
+            yield f"Member {rank} is compressed more than {xdm.MAX_RATIO} times."
+
+
+def _intact(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Read to its end, where the CRC is compared."""
+    try:
+        with archive.open(info) as file:
+            while file.read(_CHUNK):
+                pass
+    except _DAMAGED:
+        return False
+    return True
 
 
 def _inner(outer: zipfile.ZipFile, name: str, size: int, sha256: str, patient: bool) -> Iterator[str]:
@@ -149,7 +195,22 @@ def _inner(outer: zipfile.ZipFile, name: str, size: int, sha256: str, patient: b
                     yield f"{name}: {problem}"
             else:
                 with zipfile.ZipFile(file) as inner:
-                    if (bad := inner.testzip()) is not None:
-                        yield f"{name}: member {inner.namelist().index(bad) + 1} is damaged."
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError):
+                    yield from (f"{name}: {problem}" for problem in _transverse(inner))
+    except _DAMAGED:
         yield f"{name} is damaged."
+
+
+def _transverse(inner: zipfile.ZipFile) -> Iterator[str]:
+    infos = inner.infolist()
+    names = [i.filename for i in infos]
+    if "README.TXT" not in names:
+        yield "README.TXT is missing."
+    if len(set(names)) != len(names):
+        yield "The archive holds the same name twice."
+    for rank, name in enumerate(names, 1):
+        if not _TRANSVERSE.fullmatch(name) or ".." in name or "\\" in name:
+            yield f"Member {rank} has a name that the layout does not know."
+    unsafe = list(_unsafe(infos))
+    yield from unsafe
+    if not unsafe:
+        yield from (f"Member {rank} is damaged." for rank, info in enumerate(infos, 1) if not _intact(inner, info))

@@ -16,6 +16,8 @@ from functools import cache
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from isal import isal_zlib
+
 from transvase.exporters.pdf.icc import srgb
 
 # A4, in points.
@@ -30,6 +32,8 @@ _HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 # Objects with the same number in every document.
 _CATALOG, _PAGES, _INFO, _METADATA, _INTENT, _PROFILE = range(1, 7)
 FIRST_FREE = 7
+
+_PAGE_LEVEL = 1
 
 _NOT_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -90,7 +94,8 @@ def document(identity: Identity, pages: Sequence[Page], shared: Sequence[bytes] 
             b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %.2f %.2f]/Resources<<%b>>/Contents %d 0 R>>"
             % (_PAGES, page.width, page.height, page.resources, first_page + 2 * place + 1)
         )
-        objects.append(deflated(b"", page.content))
+        # Pages are written for each document: four times the speed of zlib is worth a tenth more bytes.
+        objects.append(stream(b"/Filter/FlateDecode", isal_zlib.compress(page.content, _PAGE_LEVEL)))
     return _file(objects, identity.identifier)
 
 

@@ -7,9 +7,9 @@ a body of the practice into blocks belongs to `render` and its readers.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, chain, pairwise
 from typing import NamedTuple
 
 from transvase.exporters.pdf import typeface
@@ -59,6 +59,9 @@ class Rule(NamedTuple):
 class PageBreak(NamedTuple):
     """What follows starts a page."""
 
+
+# Lines of each cell of a row.
+_Cells = Sequence[Sequence[str]]
 
 Block = Heading | Paragraph | Table | Rule | PageBreak
 
@@ -140,17 +143,63 @@ class _Fitter:
         if isinstance(block, Heading):
             return Heading(self.fit(block.text), block.level)
         if isinstance(block, Table):
+            # One look at the whole table, since nearly all need nothing.
+            subset = typeface.lightest("".join(chain.from_iterable(block.rows)))
+            if subset is not None:
+                self.subset = max(self.subset, subset)
+                return block
             return Table([[self.fit(cell) for cell in row] for row in block.rows], block.header)
         return block
 
 
+class _Shape(NamedTuple):
+    """A row by the numbers of lines of its cells: its height, its text with a place for each line, the rule under it.
+
+    The text starts at the base line of the first cell's first line and ends at the next row's; the rule moves the origin
+    from the row's top to its foot. So the operators of rows, one after another, draw those rows under one another.
+    """
+
+    height: float
+    text: bytes
+    rule: bytes
+
+
+class _Grid:
+    """Columns of one table: widths in points, and in which of them every cell holds on one line."""
+
+    def __init__(self, widths: Sequence[float], single: Sequence[bool]) -> None:
+        self.widths = widths
+        self.single = single
+        self.total = sum(widths)
+        self._shapes: dict[tuple[int, ...], _Shape] = {}
+
+    def shape(self, counts: tuple[int, ...]) -> _Shape:
+        """Shape of a row whose cells have these numbers of lines."""
+        if counts not in self._shapes:
+            height = max(counts) * _CELL_LEADING + 2 * _CELL_PADDING
+            # Whole hundredths: what is written across is exactly what is written back.
+            edges = [0, *(round(edge * 100) for edge in accumulate(self.widths[:-1]))]
+            across = [*(after - before for before, after in pairwise(edges)), -edges[-1]]
+            down = [*[0.0] * (len(counts) - 1), -height]
+            text = [
+                b"%b%g %g Td\n" % (_shown(lines), right / 100, below + max(0, lines - 1) * _CELL_LEADING)
+                for lines, right, below in zip(counts, across, down, strict=True)
+            ]
+            rule = b"1 0 0 1 0 %g cm 0 0 m %.2f 0 l S\n" % (-height, self.total)
+            self._shapes[counts] = _Shape(height, b"".join(text), rule)
+        return self._shapes[counts]
+
+
 class _Layout:
-    """Pages being filled from top to bottom. `y` is the height of the next line's top."""
+    """Pages being filled from top to bottom. `y` is the height of the next line's top.
+
+    The text of a page is kept as operators with a `%b` for each line, and the lines apart: they are encoded together.
+    """
 
     def __init__(self, subset: str, header: str, footer: str) -> None:
         self.subset = subset
         self.used = ["regular"]
-        self.widths = {"regular": typeface.face(subset, "regular").widths}
+        self.faces = {"regular": typeface.face(subset, "regular")}
         self.header = self.wrap(header, "regular", _RUNNING, _INNER) if header else []
         # The page number stands at the right of the footer.
         self.footer = self.wrap(footer, "regular", _RUNNING, _INNER - 60) if footer else []
@@ -159,6 +208,7 @@ class _Layout:
         if self.top - self.bottom < PAGE_HEIGHT / 2:
             raise ValueError("header and footer leave less than half of the page: shorten them")
         self.text: list[list[bytes]] = []
+        self.lines: list[list[str]] = []
         self.drawing: list[list[bytes]] = []
         self.turn()
 
@@ -167,6 +217,7 @@ class _Layout:
         if len(self.text) >= PAGES_AT_MOST:
             raise TooLong(f"more than {PAGES_AT_MOST} pages of text")
         self.text.append([])
+        self.lines.append([])
         self.drawing.append([])
         self.y = self.top
 
@@ -180,15 +231,15 @@ class _Layout:
         if self.y - height < self.bottom and not self.fresh:
             self.turn()
 
-    def face(self, name: str) -> dict[str, int]:
-        if name not in self.widths:
-            self.widths[name] = typeface.face(self.subset, name).widths
+    def face(self, name: str) -> typeface.Face:
+        if name not in self.faces:
+            self.faces[name] = typeface.face(self.subset, name)
             self.used.append(name)
-        return self.widths[name]
+        return self.faces[name]
 
     def wrap(self, text: str, face: str, size: float, width: float) -> list[str]:
         """Lines of at most `width` points. A word wider than a line is cut; nothing is dropped but the space broken at."""
-        widths = self.face(face)
+        widths = self.face(face).widths
         limit = width * 1000 / size
         lines: list[str] = []
         for piece in text.split("\n"):
@@ -217,11 +268,16 @@ class _Layout:
 
     def place(self, lines: Sequence[str], face: str, size: float, leading: float, x: float, top: float) -> None:
         """Write lines under one another on this page, the first one's top at `top`."""
+        self.start(face, size, leading, x, top)
+        self.text[-1].append(_shown(len(lines)))
+        self.lines[-1] += lines
+
+    def start(self, face: str, size: float, leading: float, x: float, top: float) -> None:
+        """Set the face and go to the base line of a line whose top is at `top`."""
         # The base line stands at four fifths of the line's height, the place of the ascender in this typeface.
-        shown = typeface.encoded("\n".join(lines)).replace(b"\0\n", b")Tj T*\n(")
         self.text[-1].append(
-            b"/F%d %g Tf %g TL 1 0 0 1 %.2f %.2f Tm\n(%b)Tj\n"
-            % (typeface.FACES.index(face), size, leading, x, top - leading * 0.8, shown)
+            b"/F%d %g Tf %g TL 1 0 0 1 %.2f %.2f Tm\n"
+            % (typeface.FACES.index(face), size, leading, x, top - leading * 0.8)
         )
 
     def flow(self, lines: Sequence[str], face: str, size: float, leading: float) -> None:
@@ -281,96 +337,157 @@ class _Layout:
             for place, row in enumerate(table.rows):
                 self.add(Paragraph(" | ".join(row), bold=table.header and place == 0))
             return
-        header = table.header and len(table.rows) > 1
-        widths = self.columns(table.rows, columns, header)
-        heading = self.cells(table.rows[0], widths, "bold") if header else []
-        height = max(map(len, heading), default=0) * _CELL_LEADING + 2 * _CELL_PADDING
+        rows = table.rows
+        if min(map(len, rows)) < columns:
+            rows = [[*row, *[""] * (columns - len(row))] for row in rows]
+        header = table.header and len(rows) > 1
+        grid = self.columns(rows, columns, header)
+        heading = [*self.cells(rows[:1], grid, "bold")] if header else []
+        height = grid.shape(tuple(map(len, heading[0]))).height if heading else 0.0
         # A header taller than a third of the page would leave no room for rows: it is then a row like the others.
-        repeated = heading if header and height < (self.top - self.bottom) / 3 else []
+        repeated = heading if height < (self.top - self.bottom) / 3 else []
         if repeated:
             self.room(height + 2 * _CELL_LEADING + 2 * _CELL_PADDING)
-            self.row(repeated, widths, "bold", shaded=True)
-        for place, row in enumerate(table.rows[1 if repeated else 0 :]):
-            face = "bold" if header and not repeated and place == 0 else "regular"
-            self.rows(self.cells(row, widths, face), widths, face, repeated)
+            self.head(repeated, grid)
+        else:
+            self.rows(heading, grid, "bold", [])
+        body = rows[1:] if header else rows
+        if all(grid.single):
+            self.single_lines(body, grid, repeated)
+        else:
+            self.rows(self.cells(body, grid, "regular"), grid, "regular", repeated)
 
-    def rows(
-        self, cells: list[list[str]], widths: Sequence[float], face: str, repeated: Sequence[Sequence[str]]
-    ) -> None:
-        """Draw one row, whole on a page where a page can hold it, else over as many as it needs."""
+    def cells(self, rows: Sequence[Sequence[str]], grid: _Grid, face: str) -> Iterable[_Cells]:
+        """Lines of each cell of each row."""
+        lengths = self.face(face).lengths
+        columns: list[list[list[str]]] = []
+        for texts, width, single in zip(zip(*rows, strict=True), grid.widths, grid.single, strict=True):
+            inner = width - 2 * _CELL_PADDING
+            columns.append(
+                [
+                    [text]
+                    if single or ("\n" not in text and "\t" not in text and lengths[text] <= inner * 1000 / _CELL)
+                    else self.wrap(text, face, _CELL, inner)
+                    for text in texts
+                ]
+            )
+        return zip(*columns, strict=True)
+
+    def rows(self, rows: Iterable[_Cells], grid: _Grid, face: str, repeated: Sequence[_Cells]) -> None:
+        """Draw rows, each whole on a page where a page can hold it, else over as many as it needs."""
         capacity = int((self.top - self.bottom - 2 * _CELL_PADDING) / _CELL_LEADING)
-        capacity -= max(map(len, repeated)) + 1 if repeated else 0
-        while any(cells):
-            fits = int((self.y - self.bottom - 2 * _CELL_PADDING) / _CELL_LEADING)
-            height = max(map(len, cells))
-            if height > fits and (fits < 1 or (height <= capacity and not self.fresh)):
+        capacity -= max(map(len, repeated[0])) + 1 if repeated else 0
+        # Those of one page are drawn together; `y` is where the next one goes.
+        waiting: list[_Cells] = []
+        y = self.y
+        for row in rows:
+            cells = row
+            while any(cells):
+                fits = int((y - self.bottom - 2 * _CELL_PADDING) / _CELL_LEADING)
+                height = max(map(len, cells))
+                if height > fits and (fits < 1 or (height <= capacity and (waiting or not self.fresh))):
+                    self.draw(waiting, grid, face)
+                    waiting = []
+                    self.turn()
+                    self.head(repeated, grid)
+                    y = self.y
+                    continue
+                waiting.append(cells if height <= fits else [cell[:fits] for cell in cells])
+                cells = [cell[fits:] for cell in cells] if height > fits else ()
+                y -= min(height, fits) * _CELL_LEADING + 2 * _CELL_PADDING
+        self.draw(waiting, grid, face)
+
+    def single_lines(self, rows: Sequence[Sequence[str]], grid: _Grid, repeated: Sequence[_Cells]) -> None:
+        """Draw rows whose every cell is one line: what `rows` does, without a list of lines for each cell."""
+        shape = grid.shape((1,) * len(grid.widths))
+        start = 0
+        while start < len(rows):
+            fits = int((self.y - self.bottom) / shape.height)
+            if fits < 1:
                 self.turn()
-                if repeated:
-                    self.row(repeated, widths, "bold", shaded=True)
+                self.head(repeated, grid)
                 continue
-            self.row([cell[:fits] for cell in cells], widths, face)
-            cells = [cell[fits:] for cell in cells]
+            part = rows[start : start + fits]
+            self.write([shape] * len(part), chain.from_iterable(part), grid, "regular")
+            start += fits
 
-    def cells(self, row: Sequence[str], widths: Sequence[float], face: str) -> list[list[str]]:
-        return [
-            self.wrap(text, face, _CELL, width - 2 * _CELL_PADDING)
-            for text, width in zip([*row, *[""] * (len(widths) - len(row))], widths, strict=True)
+    def head(self, repeated: Sequence[_Cells], grid: _Grid) -> None:
+        """Draw the header that comes back on each page, if the table has one."""
+        for cells in repeated:
+            height = grid.shape(tuple(map(len, cells))).height
+            self.drawing[-1].append(b"0.9 g %.2f %.2f %.2f %.2f re f\n" % (_SIDE, self.y - height, grid.total, height))
+        self.draw(repeated, grid, "bold")
+
+    def draw(self, rows: Sequence[_Cells], grid: _Grid, face: str) -> None:
+        """Draw rows, or parts of them, that the caller found to fit this page."""
+        shapes = [grid.shape(tuple(map(len, cells))) for cells in rows]
+        self.write(shapes, chain.from_iterable(chain.from_iterable(rows)), grid, face)
+
+    def write(self, shapes: Sequence[_Shape], lines: Iterable[str], grid: _Grid, face: str) -> None:
+        """Write rows of these shapes under one another on this page, and the rule under each."""
+        if not shapes:
+            return
+        self.start(face, _CELL, _CELL_LEADING, _SIDE + _CELL_PADDING, self.y - _CELL_PADDING)
+        self.text[-1] += [shape.text for shape in shapes]
+        self.lines[-1] += lines
+        self.drawing[-1].append(b"q 1 0 0 1 %.2f %.2f cm\n" % (_SIDE, self.y))
+        self.drawing[-1] += [shape.rule for shape in shapes]
+        self.drawing[-1].append(b"Q\n")
+        self.y -= sum([shape.height for shape in shapes])
+
+    def columns(self, rows: Sequence[Sequence[str]], count: int, header: bool) -> _Grid:
+        """Columns filling the page: what each asks for, squeezed no narrower than its longest word."""
+        everything = "".join(chain.from_iterable(rows))
+        plain = "\n" not in everything and "\t" not in everything
+        parts = [("bold", rows[:1]), ("regular", rows[1:])] if header else [("regular", rows)]
+        columns = [
+            (column, self.face(face).lengths, cells if plain else "\n".join(cells).replace("\t", " " * 8).split("\n"))
+            for face, part in parts
+            for column, cells in enumerate(zip(*part, strict=True))
         ]
-
-    def row(self, cells: Sequence[Sequence[str]], widths: Sequence[float], face: str, shaded: bool = False) -> None:
-        """Draw one row, or the part of it that the caller found to fit this page."""
-        height = max(map(len, cells)) * _CELL_LEADING + 2 * _CELL_PADDING
-        if shaded:
-            self.drawing[-1].append(b"0.9 g %.2f %.2f %.2f %.2f re f\n" % (_SIDE, self.y - height, sum(widths), height))
-        x = _SIDE
-        for lines, width in zip(cells, widths, strict=True):
-            if any(lines):
-                self.place(lines, face, _CELL, _CELL_LEADING, x + _CELL_PADDING, self.y - _CELL_PADDING)
-            x += width
-        self.y -= height
-        self.line(_SIDE, self.y, sum(widths))
-
-    def columns(self, rows: Sequence[Sequence[str]], count: int, header: bool) -> list[float]:
-        """Widths in points filling the page: what each column asks for, squeezed no narrower than its longest word."""
-        asked, least = [1.0] * count, [1.0] * count
-        for place, row in enumerate(rows):
-            widths = self.face("bold" if header and place == 0 else "regular")
-            for column, cell in enumerate(row):
-                for line in cell.split("\n"):
-                    sizes = [sum(map(widths.__getitem__, word)) for word in line.replace("\t", " " * 8).split(" ")]
-                    natural = sum(sizes) + (len(sizes) - 1) * widths[" "]
-                    asked[column] = max(asked[column], natural)
-                    least[column] = max(least[column], *sizes)
+        longest = [1] * count
+        for column, lengths, lines in columns:
+            longest[column] = max(longest[column], *map(lengths.__getitem__, lines))
         # One unit of slack: sums of rounded widths must not wrap a text that set the width of its column.
-        asked, least = ([(size + 1) * _CELL / 1000 + 2 * _CELL_PADDING for size in sizes] for sizes in (asked, least))
+        asked = [(size + 1) * _CELL / 1000 + 2 * _CELL_PADDING for size in longest]
         if sum(asked) <= _INNER:
-            return [size * _INNER / sum(asked) for size in asked]
-        least = [min(size, _INNER / count) for size in least]
+            return _Grid([size * _INNER / sum(asked) for size in asked], [plain] * count)
+        longest = [1] * count
+        for column, lengths, lines in columns:
+            words = set(" ".join(lines).split(" "))
+            longest[column] = max(longest[column], *map(lengths.__getitem__, words))
+        least = [min((size + 1) * _CELL / 1000 + 2 * _CELL_PADDING, _INNER / count) for size in longest]
         spare = _INNER - sum(least)
         wanted = [max(0.0, size - floor) for size, floor in zip(asked, least, strict=True)]
-        return [floor + spare * want / (sum(wanted) or 1) for floor, want in zip(least, wanted, strict=True)]
+        widths = [floor + spare * want / (sum(wanted) or 1) for floor, want in zip(least, wanted, strict=True)]
+        return _Grid(widths, [plain and width >= size for width, size in zip(widths, asked, strict=True)])
 
     def finished(self) -> list[Page]:
         """The pages with their header, footer and number."""
         last = len(self.text)
         resources = typeface.resource_names(self.used)
+        lengths = self.faces["regular"].lengths
         pages = []
-        for number, (text, drawing) in enumerate(zip(self.text, self.drawing, strict=True), 1):
+        for number, (text, lines, drawing) in enumerate(zip(self.text, self.lines, self.drawing, strict=True), 1):
             label = f"{number}/{last}"
-            extent = sum(map(self.widths["regular"].__getitem__, label)) * _RUNNING / 1000
+            extent = lengths[label] * _RUNNING / 1000
             running = [(PAGE_WIDTH - _SIDE - extent, _BOTTOM - 16, [label])]
             if self.header:
                 running.append((_SIDE, PAGE_HEIGHT - 30, self.header))
             if self.footer:
                 running.append((_SIDE, self.bottom - 16, self.footer))
-            small = b"/F0 %g Tf %g TL 0.35 g\n" % (_RUNNING, _RUNNING_LEADING) + b"".join(
-                b"1 0 0 1 %.2f %.2f Tm\n(%b)Tj\n"
-                % (x, y, typeface.encoded("\n".join(lines)).replace(b"\0\n", b")Tj T*\n("))
-                for x, y, lines in running
-            )
-            content = b"".join((b"0.6 G 0.5 w\n", *drawing, b"0 g\nBT\n", *text, small, b"ET"))
-            pages.append(Page(content, resources))
+            text.append(b"/F0 %g Tf %g TL 0.35 g\n" % (_RUNNING, _RUNNING_LEADING))
+            for x, y, small in running:
+                text.append(b"1 0 0 1 %.2f %.2f Tm\n%b" % (x, y, _shown(len(small))))
+                lines += small
+            shown = b"".join(text) % tuple(typeface.encoded(lines))
+            pages.append(Page(b"".join((b"0.6 G 0.5 w\n", *drawing, b"0 g\nBT\n", shown, b"ET")), resources))
         return pages
+
+
+def _shown(count: int) -> bytes:
+    """Operators that write so many lines under one another, with a place for each."""
+    return b"(%b)Tj\n" + b"(%b)'\n" * (count - 1) if count else b""
 
 
 def _without_tabs(line: str, widths: dict[str, int], size: float) -> str:

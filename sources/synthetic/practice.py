@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from transvase.errors import BadCall
+from transvase.errors import BadCall, Said
 from transvase.sources.synthetic import defects, journeys, ordinary
 from transvase.sources.synthetic.cabinet import Cabinet
 from transvase.sources.synthetic.database import Database
@@ -54,9 +54,15 @@ def generate(
     documents have metadata only. `examples` are CDA files filed as received documents in the record of the chronic patient.
     The same arguments give the same rows. BadCall when a number is out of range."""
     if not 0 <= patients <= MOST_PATIENTS:
-        raise BadCall(what="the number of patients is out of range", mend=f"ask for 0 to {MOST_PATIENTS}")
+        raise BadCall(
+            what=Said("le nombre de patients est hors limites", "the number of patients is out of range"),
+            mend=Said(f"demandez de 0 à {MOST_PATIENTS}", f"ask for 0 to {MOST_PATIENTS}"),
+        )
     if document_size is not None and document_size < 1:
-        raise BadCall(what="the size of documents is not positive", mend="give a mean in bytes")
+        raise BadCall(
+            what=Said("la taille des documents n'est pas positive", "the size of documents is not positive"),
+            mend=Said("donnez une moyenne en octets", "give a mean in bytes"),
+        )
     beside = {"database": path, "truth": path.with_suffix(".truth.csv"), "dmp": path.with_suffix(".dmp-patients.csv")}
     building = {name: target.with_name(target.name + ".part") for name, target in beside.items()}
     for file in building.values():

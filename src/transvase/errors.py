@@ -11,6 +11,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Said(NamedTuple):
+    """A part of a message in both languages, when it is not a name or a number."""
+
+    fr: str
+    en: str
 
 
 class TransvaseError(Exception):
@@ -22,12 +30,14 @@ class TransvaseError(Exception):
 
     def __init__(self, **facts: object) -> None:
         template = inspect.cleandoc(type(self).__doc__ or "").replace("\n", " ")
-        super().__init__(template.format(**facts))
+        super().__init__(template.format(**{k: v.en if isinstance(v, Said) else v for k, v in facts.items()}))
         self.facts = facts
 
     def sentence(self, language: str) -> str:
         """The message in French (`fr`) or English."""
-        return self.french.format(**self.facts) if language == "fr" and self.french else str(self)
+        if language != "fr" or not self.french:
+            return str(self)
+        return self.french.format(**{k: v.fr if isinstance(v, Said) else v for k, v in self.facts.items()})
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders; the default would pass the message as the only positional argument.

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from transvase.errors import SettingsInvalid, SourceMissing
+from transvase.errors import Said, SettingsInvalid, SourceMissing
 
 FILE = "transvase.toml"
 
@@ -122,7 +122,9 @@ def load(file: Path) -> Settings:
     try:
         settings = Settings.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise SettingsInvalid(name="(file)", file=file.name, what=f"it is not TOML: {error}") from None
+        raise SettingsInvalid(
+            name="(file)", file=file.name, what=Said(f"ce n'est pas du TOML : {error}", f"it is not TOML: {error}")
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -130,10 +132,30 @@ def load(file: Path) -> Settings:
     return anchored(settings, file.resolve().parent)
 
 
-def _sentence(kind: str, message: str) -> str:
+def _sentence(kind: str, message: str) -> Said:
     if kind == "extra_forbidden":
-        return "no such setting"
-    return message[0].lower() + message[1:]
+        return Said("ce réglage n'existe pas", "no such setting")
+    english = message[0].lower() + message[1:]
+    return Said(f"{_FRENCH.get(kind, 'valeur refusée')} ({english})", english)
+
+
+# Kinds of refusals of the settings library, for French readers; its own words follow in brackets.
+_FRENCH = {
+    "int_parsing": "un nombre entier est attendu",
+    "int_type": "un nombre entier est attendu",
+    "float_parsing": "un nombre est attendu",
+    "float_type": "un nombre est attendu",
+    "bool_parsing": "true ou false est attendu",
+    "bool_type": "true ou false est attendu",
+    "string_type": "un texte est attendu",
+    "string_pattern_mismatch": "la forme n'est pas celle attendue",
+    "literal_error": "valeur inconnue",
+    "greater_than": "nombre trop petit",
+    "greater_than_equal": "nombre trop petit",
+    "less_than_equal": "nombre trop grand",
+    "date_from_datetime_parsing": "une date AAAA-MM-JJ est attendue",
+    "value_error": "valeur refusée",
+}
 
 
 def anchored(settings: Settings, folder: Path) -> Settings:

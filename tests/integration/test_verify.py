@@ -9,13 +9,14 @@ import re
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from transvase.formats import zip_stream
@@ -101,7 +102,11 @@ def test_a_rebuilt_archive_is_as_good_as_its_content(check, good):
 # -- Changed bytes ------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+# Archives are large to print and shrink badly: a failing position is enough.
+quick = settings(max_examples=300, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+
+
+@quick
 @given(st.data())
 def test_any_flipped_byte_is_reported(check, good, data):
     damaged = bytearray(good)
@@ -109,7 +114,7 @@ def test_any_flipped_byte_is_reported(check, good, data):
     assert check(bytes(damaged)).problems
 
 
-@settings(max_examples=300, deadline=None)
+@quick
 @given(st.data())
 def test_any_flipped_bit_of_an_inner_archive_is_reported_without_the_digest(check, good, data):
     """The manifest alone covers the inner archives."""
@@ -315,7 +320,10 @@ def test_a_bad_patient_archive_is_reported_even_when_the_manifest_lists_it_as_it
     [
         pytest.param(b"", id="empty"),
         pytest.param(b"not a zip at all", id="not-a-zip"),
+        pytest.param(zip_stream.build([], CLOCK), id="no-member"),
         pytest.param(bomb("TRANSVERSE/NATIVE.JSONL", 60_000_000), id="bomb"),
+        pytest.param(zip_stream.build([("README.TXT", b"", False), ("TRANSVERSE/../x", b"", False)], CLOCK), id="path-that-goes-up"),
+        pytest.param(zip_stream.build([("README.TXT", b"", False)] * 2, CLOCK), id="same-name-twice"),
     ],
 )
 def test_a_bad_transverse_archive_is_reported_even_when_the_manifest_lists_it_as_it_is(check, good, data):
@@ -326,8 +334,6 @@ def test_a_bad_transverse_archive_is_reported_even_when_the_manifest_lists_it_as
 @pytest.mark.parametrize("name", MEMBERS)
 def test_a_bomb_in_the_outer_archive_is_reported_and_not_unpacked(check, good, name):
     """Sixty megabytes of one byte; memory stays within some megabytes."""
-    import tracemalloc
-
     files = members(good)
     text = files["MANIFEST.XML"].decode().replace("</Manifest>", "</Manifest>" + " " * 60_000_000)
     files[name] = text.encode() if name == "MANIFEST.XML" else bytes(60_000_000)
@@ -338,7 +344,7 @@ def test_a_bomb_in_the_outer_archive_is_reported_and_not_unpacked(check, good, n
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert problems
-    assert peak < 30_000_000
+    assert peak < 5_000_000 + len(data)
 
 
 @pytest.mark.parametrize("method", [1, 12, 14, 93, 99])

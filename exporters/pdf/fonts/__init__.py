@@ -1,1 +1,1 @@
-"""DejaVu Sans in two faces and two subsets, made by `tools/subset_fonts.py`. No code here."""
+"""DejaVu Sans in two faces and three subsets, made by `tools/subset_fonts.py`. No code here."""

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transvase.exporters.pdf import typeface
 from transvase.exporters.pdf.icc import srgb
-from transvase.exporters.pdf.typeface import fitted
+from transvase.exporters.pdf.typeface import FACES, SUBSETS, face, fitted
 from transvase.exporters.pdf.writer import Heading, PageBreak, Paragraph, Rule, Table, text_document, typeset
 
 from .samples import CREATED, page_count, text_of
@@ -156,6 +157,61 @@ def test_a_plain_letter_carries_one_light_face_only():
     body = written(Paragraph("Cher confrère, " * 20))
     assert b"DejaVuSans-Bold" not in body
     assert len(body) < 30_000
+
+
+@pytest.mark.parametrize(
+    "text, subset",
+    [
+        pytest.param("Élève à l’hôpital — 12 °C, ≥ 2 µg : « œdème » 20\u202f%, 3 €…", "common", id="usual French"),
+        pytest.param("Łęcka Dvořák Őry Țepeș Şahin Žižek", "french", id="names of Europe"),
+        pytest.param("SpO₂ → 98 %, α ≈ 3", "french", id="signs of medical notes"),
+        pytest.param("Жизнь", "full", id="another script"),
+    ],
+)
+@pytest.mark.parametrize("block", [Paragraph, Heading, lambda text: Table([[text], ["b"]])])
+def test_a_document_embeds_the_lightest_subset_that_holds_its_text(text, subset, block):
+    tags = {tag for tag, name in zip("CFU", SUBSETS, strict=True) if f"/TR{tag}".encode() in written(block(text))}
+    assert tags == {"CFU"[SUBSETS.index(subset)]}
+    assert text in text_of(written(block(text)))
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_each_subset_holds_the_one_before_with_the_same_widths(name):
+    for light, heavy in itertools.pairwise(SUBSETS):
+        assert face(light, name).widths.items() <= face(heavy, name).widths.items()
+
+
+def test_a_line_feed_cannot_be_mistaken_inside_an_encoded_line():
+    assert not [char for name in FACES for char in face(SUBSETS[-1], name).widths if ord(char) >> 8 == 0x0A]
+    lines = ["Ċ\\ĀĊ", "", "(a)", "Ā"]
+    assert typeface.encoded(lines) == [typeface.encoded([line])[0] for line in lines]
+    assert typeface.encoded([]) == []
+
+
+def test_lengths_are_those_of_the_characters_however_many_texts_were_measured(monkeypatch):
+    monkeypatch.setattr(typeface, "_REMEMBERED", 3)
+    widths = face("common", "regular").widths
+    lengths = typeface.Lengths(widths)
+    texts = ["", "a", "été", "i" * 200, *map(str, range(20)), "a"]
+    assert [lengths[text] for text in texts] == [sum(widths[char] for char in text) for text in texts]
+    assert len(lengths) <= 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.text("abé(\\", max_size=6), min_size=2, max_size=4), min_size=2, max_size=120))
+def test_rows_of_single_lines_stand_where_rows_laid_out_one_by_one_do(rows):
+    def places(last: str) -> list[list[tuple[str, int, int]]]:
+        # The last row, on two lines, has every row laid out one by one; what comes before must not move.
+        document = pypdfium2.PdfDocument(written(Table([*rows, [last, "", "", ""]])))
+        pages = []
+        for page in document:
+            text = page.get_textpage()
+            found = [(text.get_text_range(n, 1), text.get_charbox(n)) for n in range(text.count_chars())]
+            pages.append([(char, round(box[0]), round(box[3])) for char, box in found if char in "abé(\\"])
+        return pages
+
+    one_by_one, at_once = places("Z\nZ"), places("Z")
+    assert [place for page in one_by_one for place in page] == [place for page in at_once for place in page]
 
 
 @pytest.mark.parametrize(
