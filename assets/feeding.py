@@ -44,7 +44,7 @@ _MESSAGES = uuid.uuid5(uuid.NAMESPACE_URL, "urn:transvase:messages")
 
 
 class Limits(NamedTuple):
-    """Ceilings of a run. `until` ends the sending at an instant (night window), or None."""
+    """Ceilings of a run."""
 
     per_second: float
     per_day: int
@@ -285,16 +285,19 @@ class _Run:
     def one(self, ready: _Ready) -> Answer:
         """Send one submission set of one document; its identifiers follow from the document, so sending again is the same sending."""
         self.pace()
-        ident = arc("submission", ready.submission.id)
+        ident, now = arc("submission", ready.submission.id), self.clock()
         entry = ready.composed.entry._replace(uri="", original_file_name="")
         submission = submission_set(
             [entry],
             unique_id=f"{self.ctx.practice.oid}.{TRANSMISSIONS}.{ident}",
             source_id=source_id(documents.custodian(self.ctx), self.ctx.practice.oid),
-            time=utc14(self.clock()),
+            time=utc14(now),
         )
         request = submit_objects_request(submission, [entry], for_xdm=False)
-        message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'{ready.submission.id} {ready.submission.attempts}')}"
+        # The time is in the message: under a MessageID already used, a ledger rebuilt from nothing would say other things.
+        message_id = (
+            f"urn:uuid:{uuid.uuid5(_MESSAGES, f'{ready.submission.id} {ready.submission.attempts} {now.isoformat()}')}"
+        )
         message = iti41.provide_and_register(
             request, [("Document01", ready.composed.data)], message_id, f"{self.client.base}/repository"
         )

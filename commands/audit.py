@@ -34,8 +34,12 @@ def run(options: argparse.Namespace) -> int:
     else:
         for group, n in found.groups.items():
             print(f"  {GROUPS[group][0 if options.lang == 'fr' else 1]:<12} {n:>8}")
-        print(
-            f"{sum(found.groups.values())} documents sur {found.documents} ont une issue ; {missing} dus et non alimentés"
+        french = options.lang == "fr"
+        words = (
+            ("documents sur", "ont une issue", "dus et non alimentés")
+            if french
+            else ("documents of", "have an outcome", "due and not fed")
         )
-        print(session.settings.export.folder / "rapport.html")
+        print(f"{sum(found.groups.values())} {words[0]} {found.documents} {words[1]} ; {missing} {words[2]}")
+        print(session.settings.export.folder / ("rapport.html" if french else "report.html"))
     return 1 if missing else 0

@@ -19,7 +19,6 @@ def run(options: argparse.Namespace) -> int:
     import orjson
 
     from transvase.model.verdict import CATALOGUE
-    from transvase.pipelines.execute import execute
     from transvase.settings import require_source
     from transvase.sources import mapping
     from transvase.sources.extract import check_schema
@@ -36,6 +35,9 @@ def run(options: argparse.Namespace) -> int:
     answer: dict[str, object] = {"coverage": coverage, "unserved": dict(found.unserved)}
     blocked = 0
     if (session.work / "canonical" / "extraction.json").is_file():
+        # Loaded here: a mistake in the settings, the mapping or the database answers at once.
+        from transvase.pipelines.execute import execute
+
         execute("check", session)
         counts = orjson.loads((session.work / "verdicts" / "counts.json").read_bytes())
         answer["verdicts"] = counts
@@ -43,19 +45,28 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(orjson.dumps(answer).decode())
         return 1 if blocked else 0
+    at = 0 if options.lang == "fr" else 1
+    words = (
+        ("colonnes dans", "tables", "reprises", "natives", "exclues avec motif", "non servi", "bloque", "signale"),
+        ("columns in", "tables", "mapped", "native", "excluded with a reason", "not served", "blocks", "reports"),
+    )[at]
     print(
-        f"{found.product} : {coverage['columns']} colonnes dans {coverage['tables']} tables = {coverage['mapped']} reprises + "
-        f"{coverage['native']} natives + {coverage['excluded']} exclues avec motif"
+        f"{found.product} : {coverage['columns']} {words[0]} {coverage['tables']} {words[1]} = {coverage['mapped']} {words[2]} + "
+        f"{coverage['native']} {words[3]} + {coverage['excluded']} {words[4]}"
     )
     for name, reason in found.unserved.items():
-        print(f"  non servi : {name} ({reason})")
+        print(f"  {words[5]} : {name} ({reason})")
     if "verdicts" in answer:
         for verdict in counts["verdicts"]:
-            rule = CATALOGUE[verdict["rule"]]
-            effect = "bloque" if verdict["severity"] == "block" else "signale"
+            effect = words[6] if verdict["severity"] == "block" else words[7]
             print(
-                f"  {verdict['count']:>7}  {verdict['rule']:<20} {effect} {verdict['destination']:<12} {rule[1 if options.lang == 'fr' else 2]}"
+                f"  {verdict['count']:>7}  {verdict['rule']:<20} {effect} {verdict['destination']:<12} {CATALOGUE[verdict['rule']][1 + at]}"
             )
     else:
-        print("Pas encore d'extraction : `transvase extract` pour obtenir les verdicts.")
+        print(
+            (
+                "Pas encore d'extraction : `transvase extract` pour obtenir les verdicts.",
+                "No extraction yet: `transvase extract` gives the verdicts.",
+            )[at]
+        )
     return 1 if blocked else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 from transvase.commands.session import Progress, moment
@@ -62,7 +61,6 @@ def run(options: argparse.Namespace) -> int:
     folder = files.private_folder(options.folder.resolve())
     database = folder / "cabinet.sqlite3"
     shown = Progress(options.lang)
-    began = time.monotonic()
     shown("cabinet inventé", 0, 1, "")
     census = generate(
         database,
@@ -98,9 +96,9 @@ def run(options: argparse.Namespace) -> int:
         execute("everything", session)
     facts = orjson.loads((session.work / "export.json").read_bytes())
     out = session.settings.export.folder
-    print(f"\nTerminé en {time.monotonic() - began:.0f} s. À regarder :")
+    print(("\nTerminé. À regarder :", "\nDone. Look at:")[0 if options.lang == "fr" else 1])
     print(f"  rapport d'audit  {out / 'rapport.html'}")
-    print(f"  archive          {summary(facts, str(out / facts['archive']))}")
+    print(f"  archive          {summary(facts, str(out / facts['archive']), options.lang)}")
     print(f"  {cells_line(canonical.manifest(session.work), options.lang)}")
     print(f"  suite            transvase verify {out / facts['archive']}")
     print(f"                   transvase explain --settings {settings_file} {worth_explaining(session.work)}")

@@ -33,6 +33,7 @@ def explained(session: Any, document: str) -> dict[str, Any]:
     from transvase.assets.dmp import LEDGER
     from transvase.formats import canonical
     from transvase.ledger.submissions import Ledger
+    from transvase.reports.findings import outcome_of
 
     with canonical.connect(session.work, threads=1) as base:
         if not (session.work / "verdicts" / "counts.json").is_file():
@@ -78,10 +79,33 @@ def explained(session: Any, document: str) -> dict[str, Any]:
     answer["submissions"] = []
     if (session.work / LEDGER).is_file():
         with Ledger(session.work / LEDGER) as ledger:
+            sent = ledger.outcomes().get(document)
+            # What was sent beats what the verdicts allowed.
+            answer["outcome"] = (outcome_of(sent[0], sent[1]) if sent else None) or answer["outcome"]
             answer["submissions"] = [
                 dict(zip(("at", "event", "state", "code"), e, strict=True)) for e in ledger.of_document(document)
             ]
     return answer
+
+
+_WORDS = {
+    "fr": {
+        "ledger": "registre", "obligation": "Obligation", "since": "depuis", "doubt": " (date non confirmée par nos sources)", "legs": "Volets",
+        "pro": "MSSanté professionnels", "patient": "MSSanté patient", "act": "acte du", "exclusions": "Exclusions prévues",
+        "none": "Obligation : aucune pour ce type de document.", "block": "bloque", "warning": "signale", "source": "Source",
+        "true": "oui", "false": "non", "conditional": "selon les destinataires désignés par le patient",
+        "due": "dû", "before": "antérieur à l'obligation", "excluded": "une exclusion s'applique",
+        "undecidable": "les données ne disent pas si une exclusion s'applique",
+    },
+    "en": {
+        "ledger": "ledger", "obligation": "Obligation", "since": "since", "doubt": " (date not confirmed by our sources)", "legs": "Legs",
+        "pro": "MSSanté to professionals", "patient": "MSSanté to the patient", "act": "act of", "exclusions": "Exclusions of the list",
+        "none": "Obligation: none for this type of document.", "block": "blocks", "warning": "reports", "source": "Source",
+        "true": "yes", "false": "no", "conditional": "to those the patient designates",
+        "due": "due", "before": "older than the obligation", "excluded": "an exclusion applies",
+        "undecidable": "the data do not tell whether an exclusion applies",
+    },
+}  # fmt: skip
 
 
 def sentences(answer: dict[str, Any], language: str) -> list[str]:
@@ -90,27 +114,28 @@ def sentences(answer: dict[str, Any], language: str) -> list[str]:
     from transvase.model.outcome import OUTCOMES
     from transvase.model.verdict import CATALOGUE
 
-    at = 0 if language == "fr" else 1
+    say, at = _WORDS[language], 0 if language == "fr" else 1
     last = answer["submissions"][-1]["state"] if answer["submissions"] else ""
     out = [
         f"Document {answer['document']} : {OUTCOMES[answer['outcome']][2 + at]}"
-        + (f" ; registre : {last}" if last else "")
+        + (f" ; {say['ledger']} : {last}" if last else "")
     ]
     if answer["obligation"]:
         row = MANDATED[answer["obligation"]]
-        doubt = "" if answer["confirmed"] else " (date non confirmée par nos sources)"
-        out.append(f"  Obligation : {row.label}, depuis {answer['effective_from']}{doubt} ; {row.legal_basis}")
-        out.append(
-            f"  Volets : DMP {row.dmp}, MSSanté professionnels {row.mss_pro}, MSSanté patient {row.mss_patient} ; acte du {answer['act']}"
-        )
+        doubt = "" if answer["confirmed"] else say["doubt"]
+        since = answer["effective_from"] if answer["effective_from"] > "0001" else "-"
+        out.append(f"  {say['obligation']} : {row.label}, {say['since']} {since}{doubt} ; {row.legal_basis}")
+        legs = f"DMP {say[row.dmp]}, {say['pro']} {say[row.mss_pro]}, {say['patient']} {say[row.mss_patient]}"
+        out.append(f"  {say['legs']} : {legs} ; {say['act']} {answer['act']}")
         if row.exclusions:
-            out.append(f"  Exclusions prévues : {' ; '.join(row.exclusions)} ; état : {answer['state']}")
+            out.append(f"  {say['exclusions']} : {' ; '.join(row.exclusions)} ; {say[answer['state']]}")
     else:
-        out.append("  Obligation : aucune pour ce type de document.")
+        out.append(f"  {say['none']}")
     for verdict in answer["verdicts"]:
         rule = CATALOGUE[verdict["rule"]]
-        effect = "bloque" if verdict["severity"] == "block" else "signale"
-        out.append(f"  {rule.id} {effect} ({verdict['destination']}) : {rule[1 + at]} [{verdict['evidence']}]")
-        out.append(f"      {rule.unblock} Source : {rule.source}.")
+        out.append(
+            f"  {rule.id} {say[verdict['severity']]} ({verdict['destination']}) : {rule[1 + at]} [{verdict['evidence']}]"
+        )
+        out.append(f"      {rule.unblock} {say['source']} : {rule.source}.")
     out += [f"  {e['at']} {e['event']} -> {e['state']} {e['code']}".rstrip() for e in answer["submissions"]]
     return out

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(orjson.dumps(facts).decode())
     else:
-        print(summary(facts, str(session.settings.export.folder / facts["archive"])))
+        print(summary(facts, str(session.settings.export.folder / facts["archive"]), options.lang))
     return 1 if incomplete(facts) else 0
 
 
@@ -35,12 +35,23 @@ def incomplete(facts: dict[str, object]) -> int:
     return forms.get("plain", 0) + forms.get("absent", 0) + int(facts["orphans"])  # type: ignore[call-overload, no-any-return]
 
 
-def summary(facts: dict[str, object], path: str) -> str:
+_FORMS = {
+    "written": ("en CDA de niveau 1", "as level-1 CDA"),
+    "carried": ("CDA d'origine", "own CDA"),
+    "plain": ("en PDF sans CDA", "as PDF without CDA"),
+    "repeated": ("répétés", "repeated"),
+    "absent": ("sans contenu", "without content"),
+}
+
+
+def summary(facts: dict[str, object], path: str, language: str) -> str:
     """What was made, in two lines."""
+    at = 0 if language == "fr" else 1
     forms: dict[str, int] = facts["forms"]  # type: ignore[assignment]
-    parts = ", ".join(f"{n} {f}" for f, n in forms.items())
+    parts = ", ".join(f"{n} {_FORMS[f][at]}" for f, n in forms.items())
     done = int(facts["documents"]) + int(facts["orphans"])  # type: ignore[call-overload]
+    words = (("sur", "sans patient connu"), ("of", "without a known patient"))[at]
     return (
-        f"{path}\n{facts['patients']} patients, {done} documents sur {facts['source_documents']} "
-        f"(versions : {parts} ; {facts['orphans']} sans patient connu)"
+        f"{path}\n{facts['patients']} patients, {done} documents {words[0]} {facts['source_documents']} "
+        f"(versions : {parts} ; {facts['orphans']} {words[1]})"
     )

@@ -6,6 +6,7 @@ Only the chosen command's module is imported, so that help and mistakes answer a
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"transvase: commande inconnue {given[0]!r} ; voir `transvase --help`.", file=sys.stderr)
         return 2
     options = parser_of(given[0]).parse_args(given[1:])
+    # Every file of a command, whoever writes it (ledger, Dagster, a worker), is for its owner alone.
+    os.umask(0o077)
     try:
         with guarded():
             return int(import_module(f"transvase.commands.{given[0]}").run(options))

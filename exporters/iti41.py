@@ -14,6 +14,7 @@ SUBMIT_ACTION = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
 QUERY_ACTION = "urn:ihe:iti:2007:RegistryStoredQuery"
 _GET_DOCUMENTS = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
 _ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
+_SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 
 
 class Message(NamedTuple):
@@ -28,17 +29,21 @@ class Message(NamedTuple):
         return sum(map(len, self.parts))
 
 
-def _envelope(action: str, message_id: str, to: str, body: str) -> str:
+def envelope(action: str, message_id: str, to: str, body: str, assertion: str = "") -> str:
+    """A request's envelope; `assertion` is the signed VIHF (`exporters.vihf`), put in the security header when there is one."""
+    security = f'<wsse:Security xmlns:wsse="{_SECURITY}">{assertion}</wsse:Security>' if assertion else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<soap:Envelope xmlns:soap="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://www.w3.org/2005/08/addressing">'
         f'<soap:Header><wsa:Action soap:mustUnderstand="true">{t(action)}</wsa:Action><wsa:MessageID>{t(message_id)}</wsa:MessageID>'
         f'<wsa:ReplyTo soap:mustUnderstand="true"><wsa:Address>{_ANONYMOUS}</wsa:Address></wsa:ReplyTo><wsa:To>{t(to)}</wsa:To>'
-        f"</soap:Header><soap:Body>{body}</soap:Body></soap:Envelope>"
+        f"{security}</soap:Header><soap:Body>{body}</soap:Body></soap:Envelope>"
     )
 
 
-def provide_and_register(request: str, documents: Sequence[tuple[str, bytes]], message_id: str, to: str) -> Message:
+def provide_and_register(
+    request: str, documents: Sequence[tuple[str, bytes]], message_id: str, to: str, assertion: str = ""
+) -> Message:
     """`request` is the SubmitObjectsRequest; `documents` (Document@id, bytes) in its order; `message_id` is `urn:uuid:…`."""
     stem = message_id.rsplit(":", 1)[-1]
     boundary = f"transvase-{stem}"
@@ -56,7 +61,7 @@ def provide_and_register(request: str, documents: Sequence[tuple[str, bytes]], m
         f'--{boundary}\r\nContent-Type: application/xop+xml; charset=UTF-8; type="application/soap+xml"\r\n'
         f"Content-Transfer-Encoding: binary\r\nContent-ID: <{root}>\r\n\r\n"
     ).encode()
-    parts: list[bytes] = [head, _envelope(SUBMIT_ACTION, message_id, to, body).encode()]
+    parts: list[bytes] = [head, envelope(SUBMIT_ACTION, message_id, to, body, assertion).encode()]
     for ident, data in documents:
         parts += (
             f"\r\n--{boundary}\r\nContent-Type: text/xml\r\nContent-Transfer-Encoding: binary\r\n"
@@ -71,7 +76,7 @@ def provide_and_register(request: str, documents: Sequence[tuple[str, bytes]], m
     return Message(content_type, tuple(parts))
 
 
-def query_by_unique_id(unique_ids: Sequence[str], message_id: str, to: str) -> Message:
+def query_by_unique_id(unique_ids: Sequence[str], message_id: str, to: str, assertion: str = "") -> Message:
     """ITI-18 GetDocuments by uniqueId, whole entries."""
     values = ",".join(f"'{u}'" for u in unique_ids)
     body = (
@@ -81,5 +86,5 @@ def query_by_unique_id(unique_ids: Sequence[str], message_id: str, to: str) -> M
         f'<rim:AdhocQuery id="{_GET_DOCUMENTS}"><rim:Slot name="$XDSDocumentEntryUniqueId"><rim:ValueList>'
         f"<rim:Value>({t(values)})</rim:Value></rim:ValueList></rim:Slot></rim:AdhocQuery></query:AdhocQueryRequest>"
     )
-    data = _envelope(QUERY_ACTION, message_id, to, body).encode()
+    data = envelope(QUERY_ACTION, message_id, to, body, assertion).encode()
     return Message(f'application/soap+xml; charset=UTF-8; action="{QUERY_ACTION}"', (data,))

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from datetime import datetime
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,6 +127,21 @@ def _stop() -> None:
     gc.unfreeze()
 
 
+def _start_process(job: Job) -> None:
+    """Initializer of a pool's process. Ctrl-C reaches it too, and is the parent's to answer: the lot in hand is finished."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    _start(job)
+
+
+def _leave_with_parent() -> None:
+    # A killed parent closes no queue, and a worker would wait for its next lot for ever.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _lot(lot: Lot, folder: str) -> Part:
     """Write the part file of a lot; runs in a worker."""
     worker = _worker
@@ -183,7 +201,9 @@ def _finished(folder: Path, lot: Lot) -> Part | None:
         part = Part(
             **{**found, "members": [Member(*m) for m in found["members"]], "inner": [Inner(*i) for i in found["inner"]]}
         )
-        return part if index.with_suffix(".part").stat().st_size == part.length else None
+        whole = index.with_suffix(".part").stat().st_size == part.length and len(part.inner) == lot.patients
+        # The folder may have been moved since.
+        return part._replace(file=str(index.with_suffix(".part"))) if whole else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -224,7 +244,7 @@ def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Pa
             _stop()
     else:
         # Spawned, not forked: the same on every system, and DuckDB's threads do not survive a fork.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(job,)) as pool:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(job,)) as pool:
             running = {pool.submit(_lot, lot, str(folder)): lot for lot in waiting}
             try:
                 while running:

@@ -28,7 +28,7 @@ _RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 _RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
 _UNIQUE = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
 # Doubts that a service at work gives: it knows the document, or took it in part. The others may be an outage.
-AT_WORK = frozenset({"XDSDuplicateUniqueIdInRegistry", "XDSNonIdenticalHash", "PartialSuccess"})
+AT_WORK = frozenset({"XDSDuplicateUniqueIdInRegistry", "XDSNonIdenticalHash", "PartialSuccess", "DuplicateMessageID"})
 # A peer that closes without a word refuses no certificate: that comes as an alert.
 _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # Our code for the answer to another message.
@@ -42,6 +42,7 @@ _DOUBTFUL = {
     "XDSRegistryBusy",
     "XDSRepositoryError",
     "XDSRegistryError",
+    "DuplicateMessageID",
 }
 
 
@@ -154,7 +155,8 @@ class Dmp:
             for part in parts:
                 connection.send(part)
         except ssl.SSLError as error:
-            if fresh and not isinstance(error, _ENDED):
+            # TLS 1.3 ends the handshake before the server has looked at our certificate: it hangs up on the first bytes.
+            if fresh and (not isinstance(error, _ENDED) or connection.sock.version() == "TLSv1.3"):
                 self.close()
                 raise self._refused(error) from None
         except OSError:
@@ -244,7 +246,8 @@ def read_answer(status: int, headers: dict[str, str], body: bytes, message_id: s
     if fault is not None:
         values = [_code(v.text) for v in fault.iter(f"{_SOAP}Value")]
         # Sender: our message is wrong and was not taken. Receiver: the server failed, perhaps after taking it.
-        return Answer("refused" if values[:1] == ["Sender"] else "doubt", values[-1] if values else "unknown")
+        code = values[-1] if values else "unknown"
+        return Answer("refused" if values[:1] == ["Sender"] and code not in _DOUBTFUL else "doubt", code)
     response = next(root.iter(f"{_RS}RegistryResponse"), None)
     if response is None:
         return Answer("doubt", "unreadable")

@@ -21,12 +21,15 @@ Event = Literal[
     "retry",
     "adopt",
     "give_up",
+    "no_dmp",
 ]
 
 NEXT: dict[tuple[State, Event], State] = {
     # Written and synced before the first byte leaves.
     ("to_submit", "send"): "submitted",
     ("to_submit", "give_up"): "set_aside",
+    # The existence of the patient's DMP was asked: there is none, or it is closed. Nothing was sent.
+    ("to_submit", "no_dmp"): "refused",
     ("submitted", "accepted"): "registered",
     ("submitted", "refused"): "refused",
     # Time-out, cut, unreadable or partial answer: nobody knows what the registry did.

@@ -31,8 +31,10 @@ def hl7(value: str | None, tz: str = PARIS) -> str:
         return ""
     if len(value) > 10:
         moment = parse(value, tz)
+        if moment is None:
+            return ""
         # Before 1911 Paris time had an offset with seconds, which HL7 TS cannot hold: the day is kept, the time is not.
-        return "" if moment is None else moment.strftime("%Y%m%d%H%M%S%z" if moment.year > 1911 else "%Y%m%d")
+        return moment.strftime("%Y%m%d%H%M%S%z") if moment.year > 1911 else value[:10].replace("-", "")
     digits = value.replace("-", "")
     if not digits.isascii() or not digits.isdigit() or len(digits) not in (4, 6, 8):
         return ""

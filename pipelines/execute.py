@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import OperationalError
 
 from transvase.assets.run import Run
-from transvase.errors import TransvaseError
+from transvase.errors import DiskFull, OutputUnwritable, TransvaseError
 from transvase.formats.files import private_folder, write
 from transvase.pipelines.definitions import EVERY_BUCKET, build
 
@@ -42,6 +43,13 @@ def execute(job: str, run: Run) -> None:
                 tags=EVERY_BUCKET if job in ("export", "everything") else None,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
+        except OperationalError as error:
+            # Dagster keeps its events in SQLite beside the working copies: a full disk may strike there first.
+            raise (
+                DiskFull(path="dagster")
+                if "full" in str(error.orig)
+                else OutputUnwritable(path="dagster", reason="SQLite")
+            ) from None
         except dg.DagsterExecutionStepExecutionError as error:
             if isinstance(error.original_exc_info[1], TransvaseError):
                 raise error.original_exc_info[1] from None

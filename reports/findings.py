@@ -24,8 +24,8 @@ _FROM_LEDGER = {
     "to_query": "in_doubt",
     "submitted": "in_doubt",
 }
-# The registry answered that the patient has no DMP: not a refusal of the document.
-_NO_DMP = "XDSUnknownPatientId"
+# The registry answered that the patient has no DMP, to the document or to the question before it: no refusal of the document.
+_NO_DMP = ("XDSUnknownPatientId", "DMPNone", "DMPClosed")
 
 
 class Findings(NamedTuple):
@@ -134,6 +134,6 @@ def gather(work: Path, ledger: dict[str, tuple[str, str, str]]) -> Findings:
 
 def outcome_of(state: str, code: str) -> str | None:
     """Outcome of a document by its submission's state; None when nothing was sent yet."""
-    if state == "refused" and code == _NO_DMP:
+    if state == "refused" and code in _NO_DMP:
         return "no_dmp"
     return _FROM_LEDGER.get(state)

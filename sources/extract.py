@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +33,7 @@ from transvase.model.table import Kind, Table
 from transvase.model.tables import TABLES
 from transvase.sources.bodies import Bodies
 from transvase.sources.mapping import Mapping
-from transvase.sources.sqlite import key_expression, quoted, schema, snapshot, translated
+from transvase.sources.sqlite import decode, key_expression, quoted, schema, snapshot, translated
 
 # Rows of a batch. Between 1,000 and 50,000 the rate does not change; it bounds the memory of the widest table to some MB.
 BATCH = 8192
@@ -39,6 +41,8 @@ BATCH = 8192
 BODY_BATCH = 16
 # Sorting a table spills to disk beyond this, so that memory does not grow with the practice.
 SORT_MEMORY = "192MB"
+
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
 
 Progress = Callable[[str, int, int], None]
 # Source table, source key, patient, canonical column, value that its declared type cannot hold.
@@ -160,10 +164,13 @@ def _canonical(
         return
     try:
         cursor = connection.execute(query)
-    except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_ERROR":
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        # Faults of the text itself: syntax, names, two statements, a parameter, a write. Anything else is the database's.
+        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") in ("SQLITE_ERROR", "SQLITE_READONLY"):
             raise MappingInvalid(product=mapping.product, file=f"sql/{table.name}.sql", what=str(error)) from None
         raise
+    if cursor.description is None:
+        raise MappingInvalid(product=mapping.product, file=f"sql/{table.name}.sql", what="it is not a query")
     given = [d[0] for d in cursor.description]
     names = [c.name for c in table.columns]
     has_body = table.name == "document_version" and "body" in given
@@ -192,7 +199,7 @@ def _with_body(row: tuple[Any, ...], body: Any, bodies: Bodies, facts_at: list[i
     """The row with the digest, size, nature and damage of its body; an absent body (NULL) leaves the four empty."""
     if body is None:
         return row
-    data = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else bytes(body)
+    data = body if isinstance(body, bytes) else _text(body).encode()
     detected = sniff(data)
     values = list(row)
     for place, fact in zip(facts_at, (bodies.add(data), len(data), detected, damage(data, detected)), strict=True):
@@ -233,7 +240,8 @@ def _plain(value: Any) -> Any:
         return {"base64": base64.b64encode(value).decode()}
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
-    return value
+    # JSON has no infinity.
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _column(values: Iterable[Any], kind: Kind, unreadable: list[int]) -> pa.Array:
@@ -246,17 +254,24 @@ def _column(values: Iterable[Any], kind: Kind, unreadable: list[int]) -> pa.Arra
         if value is None or value == "":
             out.append(None)
             continue
-        try:
-            out.append(int(value))
-        except (ValueError, TypeError, OverflowError):
-            out.append(None)
+        out.append(_integer(value))
+        if out[-1] is None:
             unreadable.append(place)
     return pa.array([None if v is None else bool(v) for v in out] if kind is Kind.FLAG else out, kind.arrow)
 
 
+def _integer(value: Any) -> int | None:
+    """The whole number that a value is, if it fits 64 bits; nothing is rounded."""
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    elif isinstance(value, str):
+        value = int(value) if _WHOLE.fullmatch(value) else None
+    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
-        return value.decode("cp1252", "replace")
+        return decode(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
@@ -274,7 +289,7 @@ def _write(table: Table, batches: Iterator[list[tuple[Any, ...]]], folder: Path,
             columns = list(zip(*rows, strict=True))
             # Rows without a patient sort first, in slot -1: they belong to the transverse part.
             slots = pa.array(
-                [slot(v) if v is not None else -1 for v in columns[at]] if at >= 0 else [-1] * len(rows), pa.int16()
+                [slot(_text(v)) if v is not None else -1 for v in columns[at]] if at >= 0 else [-1] * len(rows), pa.int16()
             )
             arrays = []
             for values, column in zip(columns, table.columns, strict=True):

@@ -83,19 +83,31 @@ def load(product: str) -> Mapping:
     for name in queries:
         if name not in TABLES or name == "native":
             raise wrong(f"sql/{name}.sql", "no canonical table has this name")
+    def read(name: str, *needed: str) -> list[dict[str, str]]:
+        try:
+            found = rows(folder / name)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise wrong(name, f"cannot be read ({type(error).__name__})") from None
+        for number, row in enumerate(found, 1):
+            if absent := [n for n in needed if row.get(n) is None]:
+                raise wrong(name, f"row {number} has no {absent[0]}")
+        return found
+
     codes = {
-        p.stem: tuple((r["local"], r["code"], r.get("reason") or "") for r in rows(p))
-        for p in (folder / "mappings").glob("*.csv")
+        p.stem: tuple((r["local"], r["code"], r.get("reason") or "") for r in read(f"mappings/{p.name}", "local", "code"))
+        for p in sorted((folder / "mappings").glob("*.csv"))
     }
     columns: dict[tuple[str, str], ColumnUse] = {}
-    for row in rows(folder / "columns.csv"):
+    for row in read("columns.csv", "table", "column", "disposition"):
+        if (row["table"], row["column"]) in columns:
+            raise wrong("columns.csv", f"{row['table']}.{row['column']} stands twice")
         use = ColumnUse(row["disposition"], row.get("target") or "", row.get("reason") or "")
         if use.disposition not in DISPOSITIONS:
             raise wrong("columns.csv", f"{row['table']}.{row['column']}: disposition must be {', '.join(DISPOSITIONS)}")
         if use.disposition == "excluded" and not use.reason:
             raise wrong("columns.csv", f"{row['table']}.{row['column']} is excluded without a reason")
         columns[row["table"], row["column"]] = use
-    unserved = {r["table"]: r["reason"] for r in rows(folder / "unserved.csv")}
+    unserved = {r["table"]: r["reason"] for r in read("unserved.csv", "table", "reason")}
     for name in TABLES:
         if name != "native" and (name in queries) == (name in unserved):
             raise wrong("unserved.csv", f"table {name} needs either a query or a reason, not both")

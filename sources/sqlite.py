@@ -3,6 +3,7 @@ standard module gives the stored values and the canonical schema decides."""
 
 from __future__ import annotations
 
+import codecs
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,21 @@ from transvase.errors import SourceLocked, SourceMissing, SourceUnreadable
 
 
 def decode(raw: bytes) -> str:
-    """Text as stored: UTF-8, else Windows-1252, which old programs wrote into UTF-8 databases."""
+    """Text as stored: UTF-8, else Windows-1252, which old programs wrote into UTF-8 databases. The five bytes that Windows-1252
+    leaves unused keep their number, as browsers read them, so that no byte is lost."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        return raw.decode("cp1252", "replace")
+        return raw.decode("cp1252", "transvase.unused")
+
+
+def _unused(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("transvase.unused", _unused)
 
 
 @contextmanager
@@ -59,9 +70,12 @@ def schema(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
 
 def key_expression(connection: sqlite3.Connection, table: str) -> str:
     """SQL text giving the key of a row: the primary key's columns joined by `|`, or the row number."""
-    ranked = [(r[5], r[1]) for r in connection.execute(f"PRAGMA table_info({quoted(table)})") if r[5]]
+    described = connection.execute(f"PRAGMA table_info({quoted(table)})").fetchall()
+    ranked = [(r[5], r[1]) for r in described if r[5]]
     if not ranked:
-        return "CAST(rowid AS TEXT)"
+        # A column may bear the name of the row number, and then hides it.
+        columns = {r[1].lower() for r in described}
+        return f"CAST({next((n for n in ('rowid', '_rowid_', 'oid') if n not in columns), 'rowid')} AS TEXT)"
     return " || '|' || ".join(f"CAST({quoted(name)} AS TEXT)" for _, name in sorted(ranked))
 
 

@@ -6,6 +6,7 @@ writes the Parquet files that `formats.canonical` reads; `judged()` runs the ver
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 from collections.abc import Iterable
@@ -48,7 +49,7 @@ class Body(NamedTuple):
     content: str | None = ""
 
 
-NO_BODY = Body(None, None, None)
+A_PDF, NO_BODY = Body(), Body(None, None, None)
 
 
 def ins(order: int = 1) -> str:
@@ -78,7 +79,7 @@ def a_patient(key: str = "P1", **facts: Any) -> Row:
     return Row("patient", sound | facts)
 
 
-def a_document(key: str = "D1", patient: str | None = "P1", *, body: Body = Body(), **facts: Any) -> list[Row]:
+def a_document(key: str = "D1", patient: str | None = "P1", *, body: Body = A_PDF, **facts: Any) -> list[Row]:
     """A surgery report of March 2026 made here, never fed, with its only version. Each has its own bytes unless `body` says which."""
     sound = {
         "key": key,
@@ -92,28 +93,31 @@ def a_document(key: str = "D1", patient: str | None = "P1", *, body: Body = Body
         "created": "2026-03-02T10:30:00",
         "fed_state": "never",
     }
-    version = a_version(f"{key}-1", key, patient, body=body._replace(content=body.content if body.content != "" else key))
+    version = a_version(
+        f"{key}-1", key, patient, body=body._replace(content=body.content if body.content != "" else key)
+    )
     return [Row("document", sound | facts), version]
 
 
-def a_version(key: str, document: str, patient: str | None = "P1", *, rank: int = 1, body: Body = Body()) -> Row:
+def a_version(key: str, document: str, patient: str | None = "P1", *, rank: int = 1, body: Body = A_PDF) -> Row:
     """A stored version of a document."""
-    digest = None if body.content is None else f"{hash_of(body.content)}"
-    found = {"sha256": digest, "size": None if digest is None else 1000, "detected": body.detected, "damage": body.damage}
+    digest = None if body.content is None else hash_of(body.content)
+    found = {
+        "sha256": digest,
+        "size": None if digest is None else 1000,
+        "detected": body.detected,
+        "damage": body.damage,
+    }
     return Row("document_version", {"key": key, "patient": patient, "document": document, "version": rank, **found})
 
 
 def an_objection(patient: str = "P1", scope: str = "dmp", document: str | None = None) -> Row:
     """An objection of a patient, to everything or to one document."""
-    return Row(
-        "objection", {"key": f"O{next(_numbers)}", "patient": patient, "scope": scope, "document": document}
-    )
+    return Row("objection", {"key": f"O{next(_numbers)}", "patient": patient, "scope": scope, "document": document})
 
 
 def hash_of(content: str) -> str:
     """The SHA-256 under which a body stands."""
-    import hashlib
-
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -133,12 +137,19 @@ def practice(folder: Path, *rows: Row | Iterable[Row]) -> Path:
             assert not unknown, f"{name} has no column {unknown}"
             whose = values.get(column) if column else None
             lines.append(
-                {"slot": -1 if whose is None else slot(whose), "source_table": name, "source_key": str(number), **values}
+                {
+                    "slot": -1 if whose is None else slot(whose),
+                    "source_table": name,
+                    "source_key": str(number),
+                    **values,
+                }
             )
         lines.sort(key=lambda v: (v["slot"], v.get(column) or "" if column else "", v["key"]))
         schema = pa.schema([pa.field("slot", pa.int16()), *table.schema])
         pq.write_table(pa.Table.from_pylist(lines, schema=schema), target / f"{name}.parquet")
-    (target / "extraction.json").write_bytes(orjson.dumps({"product": "essai", "clock": CLOCK.isoformat(), "cells": []}))
+    (target / "extraction.json").write_bytes(
+        orjson.dumps({"product": "essai", "clock": CLOCK.isoformat(), "cells": []})
+    )
     return folder
 
 
@@ -207,7 +218,12 @@ def with_rows(work: Path, *rows: Row) -> None:
         path = work / "canonical" / f"{row.table}.parquet"
         table = pq.read_table(path)
         whose = row.values.get(TABLES[row.table].patient_column or "")
-        line = {"slot": slot(whose) if whose else -1, "source_table": row.table, "source_key": row.values["key"], **row.values}
+        line = {
+            "slot": slot(whose) if whose else -1,
+            "source_table": row.table,
+            "source_key": row.values["key"],
+            **row.values,
+        }
         pq.write_table(pa.concat_tables([table, pa.Table.from_pylist([line], schema=table.schema)]), path)
 
 

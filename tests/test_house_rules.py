@@ -58,7 +58,7 @@ def test_a_module_opens_with_its_purpose(path):
 
 ENVIRONMENT = {
     "src/transvase/settings.py": "the one reader of settings",
-    "assets/expectations.py": "sets GX_ANALYTICS_ENABLED, which that library reads from the environment only",
+    "validators/expectations.py": "sets GX_ANALYTICS_ENABLED, which that library reads from the environment only",
     "commands/ui.py": "hands the environment to the process it starts",
 }
 

@@ -10,6 +10,7 @@ import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -74,6 +75,18 @@ class Feed(Section):
     certificate: Path | None = Field(None, description="PEM certificate of the structure (ORG AUTH_CLI).")
     key: Path | None = Field(None, description="PEM private key of that certificate.")
     authority: Path | None = Field(None, description="PEM of the authorities trusted for the service.")
+    seal_certificate: Path | None = Field(
+        None, description="PEM certificate of the structure's seal (ORG SIGN); without it nothing is signed."
+    )
+    seal_key: Path | None = Field(None, description="PEM private key of the seal.")
+    vihf_mode: Literal["INDIRECTE", "DIRECTE"] = Field(
+        "INDIRECTE", description="Authentication mode that the VIHF states: certificates of the structure, or of a card."
+    )
+    vihf_digest: Literal["sha256", "sha1"] = Field("sha256", description="Digest of the VIHF's signature.")
+    signature_digest: Literal["sha1", "sha256"] = Field(
+        "sha1", description="Digest of the submission set's signature; the public samples have sha1."
+    )
+    homologation_number: str = Field("", description="Number of the DMP-compatibilité, put in the VIHF.")
     submissions_per_second: float = Field(5.0, gt=0, description="Ceiling; the public figure is under 5 a second.")
     daily_ceiling: int = Field(
         30_000, ge=0, description="Submissions a day; above 30,000 the Assurance Maladie is told first."
@@ -105,6 +118,15 @@ class Settings(Section):
     export: Export = Export()
     feed: Feed = Feed()
     time_zone: str = Field("Europe/Paris", description="Time zone of the practice's clock.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("must be a time zone such as Europe/Paris") from None
+        return value
 
 
 def load(file: Path) -> Settings:
@@ -181,6 +203,8 @@ def anchored(settings: Settings, folder: Path) -> Settings:
             "certificate": at(settings.feed.certificate),
             "key": at(settings.feed.key),
             "authority": at(settings.feed.authority),
+            "seal_certificate": at(settings.feed.seal_certificate),
+            "seal_key": at(settings.feed.seal_key),
         }
     )
     return settings.model_copy(update={"source": source, "work": work, "export": export, "feed": feed})

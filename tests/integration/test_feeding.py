@@ -20,12 +20,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+import transvase
 from transvase.assets import feeding
 from transvase.assets.feeding import BATCH, FAILURES_BEFORE_STOP, MOST_ATTEMPTS, Fed, Limits
 from transvase.errors import CertificateRefused, FeederLocked, ServiceUnreachable
@@ -43,6 +44,7 @@ from ..builders import CLOCK, Row, copied, judged, rows_of, with_rows  # noqa: T
 
 LIMITS = Limits(per_second=10_000, per_day=30_000, connections=2)
 ALONE = LIMITS._replace(connections=1)
+LATER = CLOCK + timedelta(days=1)
 # More nights of outage than a document has attempts.
 NIGHTS = MOST_ATTEMPTS // FAILURES_BEFORE_STOP + 1
 
@@ -115,10 +117,16 @@ class Scene:
         context, address = self.context(), url or self.running.url
         return lambda: dmp.Dmp(address, context, timeout)
 
-    def feed(self, limits: Limits = LIMITS, timeout: float = 20, **options: Any) -> Fed:
+    def feed(
+        self,
+        limits: Limits = LIMITS,
+        timeout: float = 20,
+        connect: Callable[[], dmp.Dmp] | None = None,
+        clock: datetime = CLOCK,
+    ) -> Fed:
+        """One run of the feeder, as the operator starts it."""
         with Ledger(self.ledger) as ledger:
-            connect = options.pop("connect", None) or self.connect(timeout)
-            return feeding.feed(self.job, ledger, connect, limits, lambda: CLOCK, **options)
+            return feeding.feed(self.job, ledger, connect or self.connect(timeout), limits, lambda: clock)
 
     def control(self, *troubles: Mapping[str, Any]) -> dict[str, Any]:
         """Set the plan of the service when given, and its state."""
@@ -185,7 +193,9 @@ def test_everything_due_is_registered_once_and_nothing_else(scene: Scene) -> Non
         assert {r.document for r in scene.rows("registered", "refused")} == {
             d["document"] for d in decisions if d["outcome"] == "to_send"
         }
-        assert {r.document for r in scene.rows("adopted")} == {d["document"] for d in decisions if d["outcome"] == "adopted"}
+        assert {r.document for r in scene.rows("adopted")} == {
+            d["document"] for d in decisions if d["outcome"] == "adopted"
+        }
         # Enough for several batches, or the tests below would say little.
         assert len(scene.world.holds) > 3 * BATCH
         assert scene.world.refused >= 2
@@ -216,7 +226,9 @@ def test_intent_sending_outcome_in_that_order(scene: Scene) -> None:
 def test_exactly_once_after_every_misbehaviour(scene: Scene, trouble: Trouble) -> None:
     """At the first sending of a connection, on a connection in use, at both sides of a batch, among the last, and twice running."""
     last = to_send(scene.world)
-    plan = dict.fromkeys((1, 6, 7, BATCH, BATCH + 1, last - 1, last), Misbehaviour(trouble, 0.7 if trouble is Trouble.SLOW else 0))
+    plan = dict.fromkeys(
+        (1, 6, 7, BATCH, BATCH + 1, last - 1, last), Misbehaviour(trouble, 0.7 if trouble is Trouble.SLOW else 0)
+    )
     with scene.sandbox(plan):
         # A slow answer comes after the client has lost patience.
         fed = scene.feed(timeout=0.5 if trouble is Trouble.SLOW else 20)
@@ -316,6 +328,8 @@ def scene_rows(scene: Scene) -> list[tuple[str, str]]:
 def hanging_up(keys: authority.Authority, when: str) -> Iterator[str]:
     """The address of a service that closes every connection without a word: in the handshake, or once it is made."""
     context = server.context(keys)
+    # As the national services (sheet dmp-transactions, section 2): a certificate is refused in the handshake or not at all.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
 
     def answer(listening: socket.socket) -> None:
         while True:
@@ -324,8 +338,9 @@ def hanging_up(keys: authority.Authority, when: str) -> Iterator[str]:
             except OSError:
                 return
             with connection:
-                connection.recv(100) if when == "handshake" else connection.settimeout(5)
-                if when == "request":
+                if when == "handshake":
+                    connection.recv(100)
+                else:
                     try:
                         secured = context.wrap_socket(connection, server_side=True)
                         secured.recv(100)
@@ -387,13 +402,15 @@ def feeder(scene: Scene, at_call: int = 0) -> subprocess.Popen[str]:
     assert scene.running is not None
     arguments = (scene.work, CLOCK.isoformat(), scene.ledger, scene.running.url, scene.world.keys, at_call)
     command = [sys.executable, "-c", KILLED, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # The code under test, wherever these tests run from.
+    source = str(Path(transvase.__file__).parent.parent)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": source})
 
 
 def test_exactly_once_when_killed_at_every_stage(scene: Scene) -> None:
     """The same ledger, killed again and again: before the plan is kept, at intents, between sendings, before outcomes."""
     with scene.sandbox():
-        for call in (1, 3, 4, 5, 9, 20, 21, 22, 30):
+        for call in (1, 3, 4, 12, 20, 22, 23):
             with feeder(scene, call) as process:
                 process.communicate(timeout=60)
                 if process.returncode == 0:
@@ -404,12 +421,12 @@ def test_exactly_once_when_killed_at_every_stage(scene: Scene) -> None:
             # What must leave is in the ledger before it leaves.
             known = {r.unique_id for r in scene.rows("submitted", "to_query", "registered")}
             assert set(held) <= known
-        assert call > 5, "the feeder ended too early for this test to say much"
+        assert call > 12, "the feeder ended too early for this test to say much"
         scene.feed()
         scene.complete()
 
 
-@pytest.mark.parametrize("nth", [1, BATCH, 2 * BATCH + 3])
+@pytest.mark.parametrize("nth", [1, 2 * BATCH + 3])
 def test_exactly_once_when_killed_while_the_service_answers(scene: Scene, nth: int) -> None:
     """The document is registered, its answer is on its way, the power fails."""
     with scene.sandbox({nth: Misbehaviour(Trouble.SLOW, 60)}):
@@ -428,7 +445,7 @@ def test_exactly_once_when_killed_while_the_service_answers(scene: Scene, nth: i
 def test_exactly_once_when_killed_at_random(scene: Scene) -> None:
     rng = random.Random(3)
     with scene.sandbox():
-        for _ in range(4):
+        for _ in range(3):
             with feeder(scene) as process:
                 assert process.stdout is not None and process.stdout.readline() == "feeding\n"
                 time.sleep(rng.uniform(0.05, 0.6))
@@ -472,7 +489,7 @@ def test_other_bytes_under_our_identifier_are_for_a_person_to_look_at(scene: Sce
         feeding.plan(scene.job, ledger, CLOCK)
         ledger.record([Step(row.id, "send", "", "0" * 40, 1), Step(row.id, "doubt", "timeout")], CLOCK)
         with scene.sandbox():
-            fed = feeding.feed(scene.job, ledger, scene.connect(), LIMITS, lambda: CLOCK)
+            fed = feeding.feed(scene.job, ledger, scene.connect(), LIMITS, lambda: LATER)
         assert [(s.id, s.code) for s in ledger.waiting("set_aside", 10)] == [(row.id, "XDSNonIdenticalHash")]
         # The rest was there already: see the next test.
         assert (fed.stopped, fed.states["registered"]) == ("", len(scene.world.holds) - 1)
@@ -484,7 +501,7 @@ def test_a_lost_ledger_is_rebuilt_by_asking(scene: Scene) -> None:
         scene.feed()
         for file in scene.folder.glob("ledger.sqlite*"):
             file.unlink()
-        fed = scene.feed()
+        fed = scene.feed(clock=LATER)
         assert (fed.sent, fed.stopped) == (0, "")
         scene.complete()
 
@@ -523,7 +540,10 @@ def test_a_service_under_another_name(scene: Scene) -> None:
     place = scene.folder / "elsewhere"
     keys = authority.create(place, CLOCK, names=("dmp.example",))
     context = dmp.tls(keys.client, keys.client_key, keys.ca, None)
-    with Sandbox(place, scene.world.patients, CLOCK) as service, pytest.raises(CertificateRefused, match="server certificate"):
+    with (
+        Sandbox(place, scene.world.patients, CLOCK) as service,
+        pytest.raises(CertificateRefused, match="server certificate"),
+    ):
         scene.feed(connect=lambda: dmp.Dmp(service.url, context, 5))
 
 
@@ -582,8 +602,7 @@ def test_the_daily_ceiling_ends_the_run_and_the_next_day_goes_on(scene: Scene) -
         assert scene.control()["counts"]["received"] == limits.per_day
         days = 1
         while scene.rows("to_submit"):
-            with Ledger(scene.ledger) as ledger:
-                feeding.feed(scene.job, ledger, scene.connect(), limits, lambda: CLOCK + timedelta(days=days))
+            scene.feed(limits, clock=CLOCK + timedelta(days=days))
             assert scene.control()["counts"]["received"] <= (days + 1) * limits.per_day
             days += 1
         scene.complete()
@@ -613,7 +632,10 @@ def test_a_document_blocked_between_two_runs_is_not_sent(scene: Scene) -> None:
         scene.feed(LIMITS._replace(per_day=BATCH))
         waiting = scene.rows("to_submit")
         one = waiting[0]
-        with_rows(scene.work, Row("objection", {"key": "99", "patient": one.patient, "document": one.document, "scope": "dmp"}))
+        with_rows(
+            scene.work,
+            Row("objection", {"key": "99", "patient": one.patient, "document": one.document, "scope": "dmp"}),
+        )
         assert judged(scene.work).decisions[one.document]["outcome"] == "objection"
         scene.feed()
         held = scene.registry()
@@ -642,7 +664,10 @@ def test_what_left_before_the_verdict_turned_is_still_asked_about(scene: Scene) 
     with scene.sandbox({1: Misbehaviour(Trouble.CUT_AFTER)}):
         scene.feed(ALONE._replace(per_day=1))
         (doubtful,) = scene.rows("to_query")
-        with_rows(scene.work, Row("objection", {"key": "99", "patient": doubtful.patient, "document": doubtful.document, "scope": "dmp"}))
+        with_rows(
+            scene.work,
+            Row("objection", {"key": "99", "patient": doubtful.patient, "document": doubtful.document, "scope": "dmp"}),
+        )
         judged(scene.work)
         scene.feed(LIMITS._replace(per_day=1))
         assert [r.unique_id for r in scene.rows("registered")] == [doubtful.unique_id]

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from transvase.model.verdict import CATALOGUE
-from transvase.sources.mapping import load
 from transvase.sources.extract import extract
+from transvase.sources.mapping import load
 from transvase.sources.synthetic.defects import KINDS
 from transvase.sources.synthetic.practice import generate
 
@@ -178,13 +178,22 @@ def test_the_documents_of_such_a_patient_are_not_sent(world: World, kind: str) -
         assert "to_send" not in {d["outcome"] for d in documents}
 
 
-SILENT_PATIENTS = ("TWINS", "HOMONYM", "BIRTH_DATE_UNCERTAIN", "TRAIT_CHARSET", "FIRST_GIVEN_MISMATCH", "DMP_CLOSED_SINCE")
+SILENT_PATIENTS = (
+    "TWINS",
+    "HOMONYM",
+    "BIRTH_DATE_UNCERTAIN",
+    "TRAIT_CHARSET",
+    "FIRST_GIVEN_MISMATCH",
+    "DMP_CLOSED_SINCE",
+)
 
 
 @pytest.mark.parametrize("kind", SILENT_PATIENTS)
 def test_a_kind_that_asks_nothing_gets_nothing(world: World, kind: str) -> None:
     """Patients planted with it and with nothing else carry no rule."""
-    spoiled = {key for k, keys in world.truth.items() if KINDS[k].table == "patient" and EXPECTED[k].rules for key in keys}
+    spoiled = {
+        key for k, keys in world.truth.items() if KINDS[k].table == "patient" and EXPECTED[k].rules for key in keys
+    }
     alone = world.truth[kind] - spoiled
     assert alone, "no patient shows that kind alone"
     for key in alone:
@@ -192,13 +201,17 @@ def test_a_kind_that_asks_nothing_gets_nothing(world: World, kind: str) -> None:
 
 
 def test_an_empty_matricule_is_found_wherever_it_is(world: World) -> None:
-    assert world.found.carrying("INS-EMPTY") == world.column("SELECT key FROM patient WHERE coalesce(trim(ins), '') = ''")
+    assert world.found.carrying("INS-EMPTY") == world.column(
+        "SELECT key FROM patient WHERE coalesce(trim(ins), '') = ''"
+    )
 
 
 def test_the_status_is_that_of_the_facts(world: World) -> None:
     """The truth knows the status of every patient: its label is expected, QUAL for whoever is not listed."""
     labels = {key: KINDS[kind].label for kind in NOT_QUALIFIED for key in world.truth[kind]}
-    assert {k: v["status"] for k, v in world.found.identities.items()} == {k: labels.get(k, "QUAL") for k in world.found.identities}
+    assert {k: v["status"] for k, v in world.found.identities.items()} == {
+        k: labels.get(k, "QUAL") for k in world.found.identities
+    }
     assert {KINDS[k].label for k in ("DOUBTFUL", "FICTITIOUS")} == {"PROV"}
 
 
@@ -221,7 +234,12 @@ def test_nothing_else_of_ours_is_undecidable(world: World) -> None:
     rest = world.found.carrying("OBL-UNDECIDABLE") - known
     # The truth speaks of documents made here; the summary's exclusion depends on the attending physician.
     listed = ", ".join(f"'{k}'" for k in rest) or "''"
-    assert world.rows(f"SELECT key FROM document WHERE key IN ({listed}) AND origin = 'produced' AND type_code NOT IN ('SYNTH', '60591-5')") == []
+    assert (
+        world.rows(
+            f"SELECT key FROM document WHERE key IN ({listed}) AND origin = 'produced' AND type_code NOT IN ('SYNTH', '60591-5')"
+        )
+        == []
+    )
 
 
 def test_older_than_the_obligation_are_those_of_the_truth_and_received_ones(world: World) -> None:
@@ -232,7 +250,9 @@ def test_older_than_the_obligation_are_those_of_the_truth_and_received_ones(worl
 def test_the_second_copy_is_the_duplicate(world: World) -> None:
     first, second = sorted(world.truth["DUPLICATE_DOCUMENT"])
     assert world.found.carrying("DOC-DUPLICATE") == {second}
-    assert [f.evidence for f in world.found.verdicts["document", second] if f.rule == "DOC-DUPLICATE"] == [f"document:{first}"] * 2
+    assert [f.evidence for f in world.found.verdicts["document", second] if f.rule == "DOC-DUPLICATE"] == [
+        f"document:{first}"
+    ] * 2
 
 
 def test_an_objection_stands_against_what_it_names(world: World) -> None:
@@ -241,7 +261,9 @@ def test_an_objection_stands_against_what_it_names(world: World) -> None:
     expected: set[str] = set()
     for patient, document, scope in objections.values():
         if scope in ("dmp", "all"):
-            expected |= {document} if document else world.column(f"SELECT key FROM document WHERE patient = '{patient}'")
+            expected |= (
+                {document} if document else world.column(f"SELECT key FROM document WHERE patient = '{patient}'")
+            )
     assert world.found.carrying("OBJ-DMP") == expected
     for patient in world.truth["OBJECTION_TO_ALL"]:
         assert world.column(f"SELECT key FROM document WHERE patient = '{patient}'") <= expected
@@ -270,7 +292,12 @@ def test_orphans_and_received_documents_end_as_such(world: World) -> None:
 
 
 def test_nothing_planted_against_feeding_is_to_be_sent(world: World) -> None:
-    blocking = {k for kind in RULED if EXPECTED[kind].severity == "block" and KINDS[kind].table != "patient" for k in records(world, kind)}
+    blocking = {
+        k
+        for kind in RULED
+        if EXPECTED[kind].severity == "block" and KINDS[kind].table != "patient"
+        for k in records(world, kind)
+    }
     assert not blocking & {k for k, v in world.found.decisions.items() if v["outcome"] == "to_send"}
 
 

@@ -53,7 +53,9 @@ def of_document(name: str, outcome: str, rule: str | None, found: dict[str, str]
     return Case(name, (a_patient(), a_document(**facts), *rows), outcome, rule, found, {}, archive)
 
 
-def of_patient(name: str, rule: str, found: dict[str, str], *archive: str, outcome: str = "identity", **facts: Any) -> Case:
+def of_patient(
+    name: str, rule: str, found: dict[str, str], *archive: str, outcome: str = "identity", **facts: Any
+) -> Case:
     """A case where only the patient is out of the ordinary: the document inherits."""
     return Case(name, (a_patient(**facts), a_document()), outcome, rule, {}, found, archive)
 
@@ -104,7 +106,8 @@ CASES = [
     of_document("of no known nature", "corrupt", "DOC-FORMAT", {"DOC-FORMAT": B}, "DOC-FORMAT", body=Body("unknown")),
     of_document("an archive", "corrupt", "DOC-FORMAT", {"DOC-FORMAT": B}, "DOC-FORMAT", body=Body("zip")),
     of_document("a CDA", "to_send", None, {}, body=Body("cda")),
-    of_document("its last version counts: now sound", "to_send", None, {}, body=Body("pdf", "no end"), rows=(a_version("D1-2", "D1", rank=2, body=Body(content="two")),)),
+    of_document("its last version counts: now sound", "to_send", None, {}, body=Body("pdf", "no end"),
+                rows=(a_version("D1-2", "D1", rank=2, body=Body(content="two")),)),
     of_document("its last version counts: now empty", "no_content", "DOC-EMPTY", {"DOC-EMPTY": B}, "DOC-EMPTY",
                 rows=(a_version("D1-2", "D1", rank=2, body=Body("empty", content="two")),)),
     # The date.
@@ -226,8 +229,14 @@ def _number(name: str) -> int:
 
 def test_an_exact_copy_is_a_duplicate_and_the_first_goes_its_way(tmp_path: Path) -> None:
     same = {"body": Body(content="same"), "title": "Courrier"}
-    found = judged(practice(tmp_path, a_patient(), a_document("D1", **same), a_document("D2", **same), a_document("D3", **same)))
-    assert {k: v["outcome"] for k, v in found.decisions.items()} == {"D1": "to_send", "D2": "duplicate", "D3": "duplicate"}
+    found = judged(
+        practice(tmp_path, a_patient(), a_document("D1", **same), a_document("D2", **same), a_document("D3", **same))
+    )
+    assert {k: v["outcome"] for k, v in found.decisions.items()} == {
+        "D1": "to_send",
+        "D2": "duplicate",
+        "D3": "duplicate",
+    }
     assert [f.evidence for f in found.verdicts["document", "D3"]] == ["document:D1", "document:D1"]
     assert found.carrying("DOC-DUPLICATE", "portability") == {"D2", "D3"}
 
@@ -246,7 +255,9 @@ def test_an_exact_copy_is_a_duplicate_and_the_first_goes_its_way(tmp_path: Path)
 )
 def test_what_differs_is_no_duplicate(tmp_path: Path, different: dict[str, Any]) -> None:
     same: dict[str, Any] = {"body": Body(content="same")}
-    found = judged(practice(tmp_path, a_patient(), a_patient("P2"), a_document("D1", **same), a_document("D2", **same | different)))
+    found = judged(
+        practice(tmp_path, a_patient(), a_patient("P2"), a_document("D1", **same), a_document("D2", **same | different))
+    )
     assert found.carrying("DOC-DUPLICATE") == set()
     assert {v["outcome"] for v in found.decisions.values()} == {"to_send"}
 
@@ -286,7 +297,13 @@ def test_the_reason_is_the_first_of_the_catalogue(tmp_path: Path) -> None:
     facts: dict[str, Any] = {
         "origin": "received", "fed_state": "unknown", "withheld": "x", "act": "2026-11-30", "body": Body("pdf", "cut"),
     }  # fmt: skip
-    mended: dict[str, Any] = {"origin": "produced", "withheld": None, "fed_state": "never", "body": Body(), "act": "2026-11-01"}
+    mended: dict[str, Any] = {
+        "origin": "produced",
+        "withheld": None,
+        "fed_state": "never",
+        "body": Body(),
+        "act": "2026-11-01",
+    }
     rows: list[Any] = [a_patient(ins=None), an_objection(document="D0")]
     for number in range(len(mended) + 1):
         repaired = dict(list(mended.items())[:number])
@@ -305,7 +322,13 @@ def test_a_warning_decides_nothing(together: Judged) -> None:
 
 
 def test_a_document_inherits_from_its_patient_only(tmp_path: Path) -> None:
-    rows = (a_patient("P1", doubtful=True), a_patient("P2"), a_document("D1", "P1"), a_document("D2", "P2"), a_document("D3", "P1"))
+    rows = (
+        a_patient("P1", doubtful=True),
+        a_patient("P2"),
+        a_document("D1", "P1"),
+        a_document("D2", "P2"),
+        a_document("D3", "P1"),
+    )
     found = judged(practice(tmp_path, *rows))
     assert {k: (v["outcome"], v["rule"]) for k, v in found.decisions.items()} == {
         "D1": ("identity", "RNIV-DOUBTFUL"),
@@ -334,7 +357,9 @@ def test_totals_add_up_to_the_documents(together: Judged) -> None:
         pytest.param(None, date(2026, 1, 1), "unknown_history", id="made nobody knows when"),
     ],
 )
-def test_a_cut_off_date_settles_the_unknown_history(tmp_path: Path, created: str | None, cut_off: date | None, outcome: str) -> None:
+def test_a_cut_off_date_settles_the_unknown_history(
+    tmp_path: Path, created: str | None, cut_off: date | None, outcome: str
+) -> None:
     rows = (a_patient(), a_document(fed_state="unknown", created=created), a_document("D2", fed_state="fed"))
     found = judged(practice(tmp_path, *rows), cut_off=cut_off)
     assert found.decisions["D1"]["outcome"] == outcome
@@ -417,7 +442,9 @@ def test_a_wrong_key(tmp_path: Path, environment: str, oid: str, severity: str, 
 
 
 def test_only_a_wrong_key_is_tolerated_on_the_test_platform(tmp_path: Path) -> None:
-    patients = [a_patient(f"P{n}", ins=value) for n, value in enumerate((SOUND[:14], "111111111111120", SOUND[:13] + "00"), 1)]
+    patients = [
+        a_patient(f"P{n}", ins=value) for n, value in enumerate((SOUND[:14], "111111111111120", SOUND[:13] + "00"), 1)
+    ]
     found = judged(practice(tmp_path, *patients), environment="test")
     assert {v["qualified"] for v in found.identities.values()} == {False}
 

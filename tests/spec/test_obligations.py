@@ -147,7 +147,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Judged:
 @pytest.mark.parametrize(("number", "one"), enumerate(CASES, 1), ids=[c.name for c in CASES])
 def test_what_the_list_says(found: Judged, number: int, one: Case) -> None:
     said = found.obligations[f"D{number}"]
-    assert (said["obligation"], said["state"], said["confirmed"], (said["dmp"], said["mss_pro"], said["mss_patient"])) == (
+    assert (
+        said["obligation"],
+        said["state"],
+        said["confirmed"],
+        (said["dmp"], said["mss_pro"], said["mss_patient"]),
+    ) == (
         one.obligation,
         one.state,
         one.confirmed,
@@ -164,7 +169,11 @@ def test_every_row_and_every_type_of_the_list_has_a_case() -> None:
 def test_every_row_with_a_date_is_tested_on_both_sides_of_it() -> None:
     for row in CODES.values():
         for code in row.type_codes if row.effective_from else ():
-            states = {c.act[:10]: c.obligation if c.state == "due" else c.state for c in CASES if c.type_code == code and c.act}
+            states = {
+                c.act[:10]: c.obligation if c.state == "due" else c.state
+                for c in CASES
+                if c.type_code == code and c.act
+            }
             assert states[row.effective_from] == row.id
             assert states[_the_day_before(row.effective_from)] != row.id
 
@@ -211,7 +220,9 @@ def test_the_list_is_that_of_the_sheet(shared: Path) -> None:
 # A later decree is a row of the list, not a change of the engine.
 
 
-def decree(ident: str, type_code: str, since: str, *exclusions: str, legs: tuple[str, str, str] = EVERYWHERE) -> MandatedDocument:
+def decree(
+    ident: str, type_code: str, since: str, *exclusions: str, legs: tuple[str, str, str] = EVERYWHERE
+) -> MandatedDocument:
     """A row that a decree to come would add."""
     return MandatedDocument(ident, "Texte à venir", "décret à venir", *legs, since, exclusions, (type_code,), True, "")
 
@@ -227,7 +238,11 @@ def test_a_type_becomes_due_from_the_day_of_a_decree(tmp_path: Path) -> None:
         a_document("after", type_code=VISIT, act="2026-10-01T09:00:00"),
     )
     found = judged_with(tmp_path, [decree("cr-consultation", VISIT, "2026-07-01")], *visits)
-    assert {k: v["state"] for k, v in found.obligations.items()} == {"before": "before", "the day": "due", "after": "due"}
+    assert {k: v["state"] for k, v in found.obligations.items()} == {
+        "before": "before",
+        "the day": "due",
+        "after": "due",
+    }
     assert {k: v["outcome"] for k, v in found.decisions.items()} == {
         "before": "before_obligation",
         "the day": "to_send",
@@ -277,4 +292,7 @@ def test_the_author_named_by_the_summary_is_the_attending_physician(tmp_path: Pa
             a_document("by a colleague", type_code=SUMMARY, practitioner="DR2"),
         )
     )
-    assert {k: v["outcome"] for k, v in found.decisions.items()} == {"by the attending": "to_send", "by a colleague": "excluded"}
+    assert {k: v["outcome"] for k, v in found.decisions.items()} == {
+        "by the attending": "to_send",
+        "by a colleague": "excluded",
+    }

@@ -24,7 +24,9 @@ XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 def envelope(body: str, relates_to: str = "", soap: str = SOAP12) -> bytes:
     related = f'<a:RelatesTo xmlns:a="{WSA}">{relates_to}</a:RelatesTo>' if relates_to else ""
-    return f'{XML}<s:Envelope xmlns:s="{soap}"><s:Header>{related}</s:Header><s:Body>{body}</s:Body></s:Envelope>'.encode()
+    return (
+        f'{XML}<s:Envelope xmlns:s="{soap}"><s:Header>{related}</s:Header><s:Body>{body}</s:Body></s:Envelope>'.encode()
+    )
 
 
 def response(status: str, *codes: str, severity: str = "Error") -> str:
@@ -65,21 +67,28 @@ ANSWERS = [
     ("success in a multipart", 200, multipart(SUCCESS), Answer("accepted")),
     ("refused", 200, envelope(response(STATUS + "Failure", "XDSUnknownPatientId")), Answer("refused", "XDSUnknownPatientId")),
     ("refused by a code with a prefix", 200, envelope(response(STATUS + "Failure", "urn:ihe:iti:XDSMissingDocument")), Answer("refused", "XDSMissingDocument")),
-    ("refused for two reasons", 200, envelope(response(STATUS + "Failure", "XDSMissingDocument", "XDSRegistryMetadataError")), Answer("refused", "XDSMissingDocument")),
+    ("refused for two reasons", 200, envelope(response(STATUS + "Failure", "XDSMissingDocument", "XDSRegistryMetadataError")),
+     Answer("refused", "XDSMissingDocument")),
     ("refused in a multipart", 200, multipart(envelope(response(STATUS + "Failure", "XDSReplaceFailed"))), Answer("refused", "XDSReplaceFailed")),
-    ("refused with a code of the DMP", 200, envelope(response(STATUS + "Failure", "DMPAccessDeniedByRightsService")), Answer("refused", "DMPAccessDeniedByRightsService")),
+    ("refused with a code of the DMP", 200, envelope(response(STATUS + "Failure", "DMPAccessDeniedByRightsService")),
+     Answer("refused", "DMPAccessDeniedByRightsService")),
     ("a code that is a sentence is not kept", 200, envelope(response(STATUS + "Failure", "Patient MARTIN inconnu")), Answer("refused", "unknown")),
     ("a code that is a number is not kept", 200, envelope(response(STATUS + "Failure", "180017599000157")), Answer("refused", "unknown")),
     ("our message is wrong", 400, envelope(fault("s:Sender")), Answer("refused", "Sender")),
     ("our message is wrong, and why", 400, envelope(fault("s:Sender", "dmp:DMPInvalidCertificate")), Answer("refused", "DMPInvalidCertificate")),
-    ("the particular reason is the last", 400, envelope(fault("s:Sender", "wsa:InvalidAddressingHeader", "wsa:DuplicateMessageID")), Answer("refused", "DuplicateMessageID")),
-    ("our message is wrong, in a multipart", 500, multipart(envelope(fault("s:Sender", "dmp:DMPInvalidCertificate"))), Answer("refused", "DMPInvalidCertificate")),
+    ("the particular reason is the last", 400, envelope(fault("s:Sender", "wsa:InvalidAddressingHeader", "wsa:InvalidAddress")),
+     Answer("refused", "InvalidAddress")),
+    ("our message is wrong, in a multipart", 500, multipart(envelope(fault("s:Sender", "dmp:DMPInvalidCertificate"))),
+     Answer("refused", "DMPInvalidCertificate")),
     # Refusals under which the registry may hold the document.
     *(
         (f"failure {code}", 200, envelope(response(STATUS + "Failure", code)), Answer("doubt", code))
         for code in ("XDSDuplicateUniqueIdInRegistry", "XDSNonIdenticalHash", "XDSRepositoryBusy", "XDSRegistryBusy", "XDSRepositoryError", "XDSRegistryError")
     ),
-    ("a doubtful code behind another", 200, envelope(response(STATUS + "Failure", "XDSMissingDocument", "XDSRegistryError")), Answer("doubt", "XDSMissingDocument")),
+    ("a doubtful code behind another", 200, envelope(response(STATUS + "Failure", "XDSMissingDocument", "XDSRegistryError")),
+     Answer("doubt", "XDSMissingDocument")),
+    ("our message was received before", 400, envelope(fault("s:Sender", "wsa:InvalidAddressingHeader", "wsa:DuplicateMessageID")),
+     Answer("doubt", "DuplicateMessageID")),
     ("failure without a reason", 200, envelope(response(STATUS + "Failure")), Answer("doubt", "unknown")),
     ("partial", 200, envelope(response(STATUS + "PartialSuccess", "XDSExtraMetadataNotSaved", severity="Warning")), Answer("doubt", "PartialSuccess")),
     ("a status of nobody", 200, envelope(response("Success")), Answer("doubt", "unknown")),
@@ -127,7 +136,16 @@ def test_a_truncated_success_is_a_doubt(cut: int) -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("", 0.0), ("soon", 0.0), ("-3", 0.0), ("1.5", 0.0), ("²", 0.0), ("Mon, 23 Nov 2026 20:00:00 GMT", 0.0)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("", 0.0),
+        ("soon", 0.0),
+        ("-3", 0.0),
+        ("1.5", 0.0),
+        ("²", 0.0),
+        ("Mon, 23 Nov 2026 20:00:00 GMT", 0.0),
+    ],
 )
 def test_how_long_an_overloaded_service_asks_to_wait(header: str, seconds: float) -> None:
     assert read_answer(503, {"retry-after": header}, b"") == Answer("overloaded", "HTTP503", seconds)
@@ -169,7 +187,11 @@ def test_no_text_of_the_server_is_kept(text: str) -> None:
 
 
 def entry(unique: str, sha1: str | None = "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709", status: str = "Approved", ident: str = "urn:uuid:e1") -> str:  # fmt: skip
-    hashed = f'<rim:Slot name="hash"><rim:ValueList><rim:Value>{sha1}</rim:Value></rim:ValueList></rim:Slot>' if sha1 is not None else ""
+    hashed = (
+        f'<rim:Slot name="hash"><rim:ValueList><rim:Value>{sha1}</rim:Value></rim:ValueList></rim:Slot>'
+        if sha1 is not None
+        else ""
+    )
     return (
         f'<rim:ExtrinsicObject id="{ident}" status="urn:oasis:names:tc:ebxml-regrep:StatusType:{status}">'
         f'<rim:Slot name="size"><rim:ValueList><rim:Value>12</rim:Value></rim:ValueList></rim:Slot>{hashed}'

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from transvase.errors import CellsUnaccounted, MappingInvalid, SchemaDrift, SourceMissing, SourceUnreadable
@@ -190,7 +190,8 @@ def integer(value: Any) -> int | None:
     return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
 
 
-@settings(max_examples=25, deadline=None)
+# An extraction writes 25 tables: shrinking a failure would run hundreds of them.
+@settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(base=bases())
 def test_every_cell_is_found_again(tiny: mapping.Mapping, fresh: Callable[[], Path], base: dict[str, Any]) -> None:
     taken = take(tiny, fresh(), **base)
@@ -243,8 +244,8 @@ def same_text(read: str | None, stored: Any) -> bool:
     if stored is None or read is None:
         return read is stored
     if isinstance(stored, (Raw, bytes)):
-        data = stored.data if isinstance(stored, Raw) else stored
-        return read == decode(data) and "\ufffd" not in read.replace("\ufffd".encode().decode(), "") or data.decode("utf-8", "ignore") == read
+        # That `decode` loses no byte is a property of its own, below.
+        return read == decode(stored.data if isinstance(stored, Raw) else stored)
     if isinstance(stored, float):
         return float(read) == stored
     return read == str(stored)
@@ -289,13 +290,18 @@ def test_more_rows_than_a_batch_pass(tiny, fresh) -> None:
     assert taken.manifest["rows"]["native"] == 20_001 * 2
 
 
-@pytest.mark.parametrize("key", ["it's", 'a "b"', "a|b", "é\u2028\U0001f600", "", " ", "null", "1;DROP TABLE person", "%_", "\\", "0"])
-def test_keys_of_any_characters_are_claimed(tiny, fresh, key: str) -> None:
-    taken = take(tiny, fresh(), person=[(key, "n", 0, 1, "e", None)], content=[(1, key, 1, None, None, None)])
-    assert taken.rows["patient"][0]["source_key"] == key
-    assert taken.native[f"person:{key}"] == {"extra": "e"}
-    assert taken.rows["document_version"][0]["patient"] == key
-    assert taken.rows["document_version"][0]["slot"] == taken.rows["patient"][0]["slot"]
+KEYS = ("it's", 'a "b"', "a|b", "é\u2028\U0001f600", "", " ", "null", "1;DROP TABLE person", "%_", "\\", "0", "a\0b", "A", "a")
+
+
+def test_keys_of_any_characters_are_claimed(tiny, fresh) -> None:
+    people = [(key, "n", 0, 1, "e", None) for key in KEYS]
+    taken = take(tiny, fresh(), person=people, content=[(n, key, 1, None, None, None) for n, key in enumerate(KEYS)])
+    assert {r["source_key"] for r in taken.rows["patient"]} == set(KEYS)
+    slots = {r["key"]: r["slot"] for r in taken.rows["patient"]}
+    for number, key in enumerate(KEYS):
+        assert taken.native[f"person:{key}"] == {"extra": "e"}
+        (row,) = [r for r in taken.rows["document_version"] if r["key"] == str(number)]
+        assert (row["patient"], row["slot"]) == (key, slots[key])
 
 
 def test_a_row_whose_key_is_absent_is_kept_whole(tiny, fresh) -> None:

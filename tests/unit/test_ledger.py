@@ -191,7 +191,9 @@ def lived(ledger: Ledger) -> Ledger:
     return ledger
 
 
-@pytest.mark.parametrize("statement", ["UPDATE event SET code = 'x' WHERE number = 2", "DELETE FROM event WHERE number = 2"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE event SET code = 'x' WHERE number = 2", "DELETE FROM event WHERE number = 2"]
+)
 def test_events_are_append_only(lived: Ledger, statement: str) -> None:
     with other_hand(lived) as base, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         base.execute(statement)

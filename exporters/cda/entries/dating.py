@@ -14,7 +14,7 @@ from transvase.model.clock import hl7
 # A practice's dates are days, months and years of one century and a half: about 60 000 values, far fewer in use.
 _DAYS = 16384
 
-# XSD, type ts. Before 1911 the legal time of Paris has seconds in its offset, which the type cannot hold.
+# XSD, type ts.
 _STAMP = re.compile(r"[0-9]{4,14}([+-][0-9]{4})?").fullmatch
 
 

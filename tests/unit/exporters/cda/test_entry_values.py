@@ -89,9 +89,9 @@ def test_a_date_is_read_in_french_or_as_recorded(value, told):
     assert dating.shown(value) == told
 
 
-@pytest.mark.parametrize("value", ["1900-01-01T00:00:00", "0001-01-01T00:00:00"])
-def test_an_instant_whose_zone_cda_cannot_write_is_unknown(value):
-    assert dating.low(value) == '<low nullFlavor="UNK"/>'
+@pytest.mark.parametrize(("value", "day"), [("1900-01-01T00:00:00", "19000101"), ("0001-01-01T00:00:00", "00010101")])
+def test_an_instant_whose_zone_cda_cannot_write_keeps_its_day(value, day):
+    assert dating.low(value) == f'<low value="{day}"/>'
 
 
 @pytest.mark.parametrize(

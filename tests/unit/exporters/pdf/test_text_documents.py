@@ -172,7 +172,7 @@ def test_a_plain_letter_carries_one_light_face_only():
 def test_a_document_embeds_the_lightest_subset_that_holds_its_text(text, subset, block):
     tags = {tag for tag, name in zip("CFU", SUBSETS, strict=True) if f"/TR{tag}".encode() in written(block(text))}
     assert tags == {"CFU"[SUBSETS.index(subset)]}
-    assert text in text_of(written(block(text)))
+    assert " ".join(text.split()) in text_of(written(block(text)))
 
 
 @pytest.mark.parametrize("name", FACES)
@@ -198,20 +198,25 @@ def test_lengths_are_those_of_the_characters_however_many_texts_were_measured(mo
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.lists(st.text("abé(\\", max_size=6), min_size=2, max_size=4), min_size=2, max_size=120))
-def test_rows_of_single_lines_stand_where_rows_laid_out_one_by_one_do(rows):
-    def places(last: str) -> list[list[tuple[str, int, int]]]:
-        # The last row, on two lines, has every row laid out one by one; what comes before must not move.
-        document = pypdfium2.PdfDocument(written(Table([*rows, [last, "", "", ""]])))
-        pages = []
-        for page in document:
+@given(
+    st.lists(st.lists(st.text("abé(\\", max_size=6), min_size=2, max_size=4), min_size=2, max_size=6),
+    st.integers(1, 30),
+)
+def test_rows_of_single_lines_stand_where_rows_laid_out_one_by_one_do(rows, times):
+    def places(last: str) -> list[tuple[int, str, int, int]]:
+        document = pypdfium2.PdfDocument(written(Table([*rows * times, [last, "", "", ""]])))
+        found = []
+        for number, page in enumerate(document):
             text = page.get_textpage()
-            found = [(text.get_text_range(n, 1), text.get_charbox(n)) for n in range(text.count_chars())]
-            pages.append([(char, round(box[0]), round(box[3])) for char, box in found if char in "abé(\\"])
-        return pages
+            for n in range(text.count_chars()):
+                if (char := text.get_text_range(n, 1)) in "abé(\\":
+                    left, _, _, top = text.get_charbox(n)
+                    found.append((number, char, round(left), round(top)))
+        return found
 
+    # A last row of two lines has every row laid out one by one. It may itself need one more page, and its header.
     one_by_one, at_once = places("Z\nZ"), places("Z")
-    assert [place for page in one_by_one for place in page] == [place for page in at_once for place in page]
+    assert one_by_one[: len(at_once)] == at_once
 
 
 @pytest.mark.parametrize(
