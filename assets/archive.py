@@ -11,6 +11,7 @@ from transvase.exporters import portability
 from transvase.exporters.portability import Job
 from transvase.formats import canonical, files
 from transvase.model.slot import BUCKETS, bucket_name
+from transvase.settings import key_password
 
 BUCKET_PARTITIONS = dg.StaticPartitionsDefinition([bucket_name(n) for n in range(BUCKETS)])
 
@@ -20,7 +21,16 @@ def job_of(run: Run) -> Job:
     canonical.manifest(run.work)
     if not (run.work / "verdicts" / "counts.json").is_file():
         raise WorkMissing(path=run.work.name, what="verdicts", command="check")
-    return portability.job_of(run.work, run.practice, run.clock, SOFTWARE, run.schema, run.settings.time_zone)
+    return portability.job_of(
+        run.work,
+        run.practice,
+        run.clock,
+        SOFTWARE,
+        run.schema,
+        run.settings.time_zone,
+        signing_key=run.settings.export.signing_key,
+        signing_certificate=run.settings.export.signing_certificate,
+    )
 
 
 @dg.asset(
@@ -35,8 +45,10 @@ def patient_archives(context: dg.AssetExecutionContext, run: dg.ResourceParam[Ru
     """Write the patient archives of the buckets asked for."""
     with guarded():
         numbers = sorted(int(key.rsplit("-", 1)[1]) for key in context.partition_keys)
+        job = job_of(run)
+        portability.signer_of(job, key_password())
         found = portability.parts(
-            job_of(run),
+            job,
             range(numbers[0], numbers[-1] + 1),
             run.settings.work.workers,
             lambda patients, documents, total: run.progress("archives", patients, total, f"{documents} documents"),
@@ -59,7 +71,7 @@ def portability_archive(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None
         out = files.private_folder(run.settings.export.folder)
         found = portability.parts(job, range(BUCKETS), run.settings.work.workers, lambda *_: None)
         run.progress("assemblage", 0, 1, "")
-        facts = portability.assemble(job, found, out, run.contact)
+        facts = portability.assemble(job, found, out, run.contact, password=key_password())
         run.progress("assemblage", 1, 1, "")
     return dg.MaterializeResult(
         metadata={

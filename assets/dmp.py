@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from transvase.assets import feeding
+from transvase.assets import feeding, signing
 from transvase.assets.archive import job_of
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
-from transvase.errors import EnvironmentMismatch, Said, SettingsInvalid, guarded
+from transvase.errors import CertificateRefused, EnvironmentMismatch, Said, SettingsInvalid, guarded
+from transvase.formats import structure_seal
 from transvase.gateways import dmp
 from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
@@ -42,6 +43,41 @@ def connector(run: Run) -> tuple[str, Callable[[], dmp.Dmp]]:
     return settings.url, lambda: dmp.Dmp(settings.url, context, settings.timeout)
 
 
+def proofs(run: Run, now: datetime) -> signing.Proofs | None:
+    """What signs the requests, or None when no seal is configured, which production refuses. `now` is aware.
+
+    SettingsInvalid, EnvironmentMismatch, CertificateRefused."""
+    settings = run.settings.feed
+    certificate, key = settings.seal_certificate, settings.seal_key
+    if (certificate is None) != (key is None):
+        raise SettingsInvalid(
+            name="feed.seal_key" if key is None else "feed.seal_certificate",
+            file="transvase.toml",
+            what=Said("un cachet est un certificat et sa clé", "a seal is a certificate and its key"),
+        )
+    if settings.environment == "production" and not (certificate and settings.homologation_number):
+        raise EnvironmentMismatch(
+            environment=settings.environment,
+            what=Said(
+                "un envoi sans cachet ou sans numéro d'homologation", "sending without seal or homologation number"
+            ),
+        )
+    if certificate is None or key is None:
+        return None
+    found = structure_seal.load(certificate, key, key_password(), now, dmp.DMP)
+    if settings.certificate and found.holds(settings.certificate):
+        raise CertificateRefused(
+            service=dmp.DMP,
+            reason=Said(
+                f"{certificate.name} ouvre les connexions, le cachet est un autre certificat",
+                f"{certificate.name} opens connections, the seal is another certificate",
+            ),
+        )
+    return signing.Proofs(
+        found, settings.vihf_mode, settings.vihf_digest, settings.signature_digest, settings.homologation_number
+    )
+
+
 @dg.asset(
     group_name="dmp",
     deps=[verdicts],
@@ -55,14 +91,17 @@ def dmp_submissions(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
         settings = run.settings.feed
         limits = feeding.Limits(settings.submissions_per_second, settings.daily_ceiling, settings.connections)
         place = zone(run.settings.time_zone)
+        clock = run.now or (lambda: datetime.now(place))
+        proven = proofs(run, clock())
         with Ledger(run.work / LEDGER) as ledger:
             fed = feeding.feed(
                 job_of(run),
                 ledger,
                 connect,
                 limits,
-                run.now or (lambda: datetime.now(place)),
+                clock,
                 lambda done, total: run.progress("DMP", done, total, ""),
+                proven,
             )
         feeding.checked(fed, urlsplit(url).hostname or "")
     return dg.MaterializeResult(

@@ -14,16 +14,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from transvase.errors import Said, ServiceUnreachable
-from transvase.exporters import documents, iti41
+from transvase.assets.signing import Proofs, Signer
+from transvase.errors import CertificateRefused, Said, ServiceUnreachable
+from transvase.exporters import documents, existence, iti41
 from transvase.exporters.cda.header import record_target
 from transvase.exporters.documents import Composed, Context
 from transvase.exporters.portability import Job, open_context
+from transvase.exporters.set_signature import Reference
 from transvase.formats import canonical
 from transvase.formats.bodies import read_body
+from transvase.formats.structure_seal import Uncanonical
 from transvase.formats.xds_metadata import source_id, submission_set
 from transvase.formats.xds_xml import submit_objects_request
-from transvase.gateways.dmp import AT_WORK, Answer, Dmp
+from transvase.gateways.dmp import AT_WORK, DMP, OF_CALLER, Answer, Dmp, Existence
 from transvase.ledger.submissions import Ledger, Planned, Step, Submission
 from transvase.model.clock import utc14
 from transvase.model.identifiers import TRANSMISSIONS, arc, unique_id
@@ -60,10 +63,17 @@ class Fed(NamedTuple):
     stopped: str
 
 
+# What the ledger keeps of a patient whose existing DMP was asked about and is not there.
+_WITHOUT_DMP: dict[Existence, str] = {"none": "DMPNone", "closed": "DMPClosed"}
+
+
 class _Ready(NamedTuple):
     submission: Submission
     composed: Composed
     patient_id: str
+    patient: Any
+    practitioner: str | None
+    reference: Reference | None
 
 
 Progress = Callable[[int, int], None]
@@ -95,17 +105,20 @@ def feed(
     limits: Limits,
     clock: Callable[[], datetime],
     progress: Progress = lambda done, total: None,
+    proofs: Proofs | None = None,
 ) -> Fed:
-    """Feed until nothing is left to send, a ceiling is met, or the service fails.
+    """Feed until nothing is left to send, a ceiling is met, or the service fails. With `proofs` every request carries the VIHF and
+    every submission set its signature.
 
-    Raises FeederLocked, CertificateRefused; ServiceUnreachable when nothing at all could be sent."""
+    Raises FeederLocked, CertificateRefused, SettingsInvalid (seal of another structure); ServiceUnreachable when nothing at all could
+    be sent."""
     with ledger.feeding():
         planned = plan(job, ledger, clock())
         # A former run that died between sending and outcome: nobody knows, so the registry is asked.
         while stale := ledger.waiting("submitted", 1000):
             ledger.record([Step(s.id, "restart", "restart") for s in stale], clock())
         with canonical.connect(Path(job.work), threads=1) as base:
-            run = _Run(job, ledger, connect, limits, clock, progress, base)
+            run = _Run(job, ledger, connect, limits, clock, progress, base, proofs)
             try:
                 run.all()
             finally:
@@ -125,8 +138,12 @@ class _Run:
         clock: Callable[[], datetime],
         progress: Progress,
         base: Any,
+        proofs: Proofs | None,
     ) -> None:
         self.ctx: Context = open_context(job, base)
+        self.signer = Signer(proofs, self.ctx, base) if proofs else None
+        # Patients whose DMP was asked about in this run.
+        self.existing: dict[str, Existence] = {}
         self.work, self.base = Path(job.work), base
         self.ledger, self.limits, self.clock, self.progress = ledger, limits, clock, progress
         self.client = connect()
@@ -170,7 +187,7 @@ class _Run:
                 ready = list(self.prepare(page))
                 for start in range(0, len(ready), BATCH):
                     moved = True
-                    self.send(ready[start : start + BATCH])
+                    self.send(self.with_dmp(ready[start : start + BATCH]))
                     self.progress(self.sent, total)
                     if self.halted():
                         return
@@ -182,11 +199,17 @@ class _Run:
     def ask(self) -> None:
         """Ask the registry by uniqueId about every submission in doubt; what it does not hold may be sent again."""
         while doubtful := self.ledger.waiting("to_query", ASK):
-            message_id = (
-                f"urn:uuid:{uuid.uuid5(_MESSAGES, 'ask ' + ' '.join(f'{s.id} {s.attempts}' for s in doubtful))}"
-            )
+            now, assertion = self.clock(), ""
+            if self.signer:
+                # A VIHF speaks of one patient.
+                doubtful = [s for s in doubtful if s.patient == doubtful[0].patient]
+            asked = " ".join(f"{s.id} {s.attempts}" for s in doubtful)
+            message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'ask {asked} {now.isoformat()}')}"
+            if self.signer:
+                patient = self.rows("patient", {doubtful[0].patient}).get(doubtful[0].patient)
+                assertion = self.signer.token(None, _national(patient), message_id, now)
             message = iti41.query_by_unique_id(
-                [s.unique_id for s in doubtful], message_id, f"{self.client.base}/registry"
+                [s.unique_id for s in doubtful], message_id, f"{self.client.base}/registry", assertion
             )
             found = self.client.query(message.content_type, message.parts, message.length, message_id)
             if not found.ok:
@@ -226,18 +249,76 @@ class _Run:
                 found["document"].get(submission.document),
                 found["document_version"].get(submission.version),
             )
-            one = self.compose(submission, patient, document, version) if patient and document and version else None
-            national = f"{patient.ins}^^^&{patient.ins_oid}&ISO^NH" if patient else ""
-            # Envelope, document and verdict must speak of the same patient and the same document.
-            if (
-                one is None
-                or one.entry.patient_id != national
-                or one.entry.unique_id != submission.unique_id
-                or one.form == "plain"
-            ):
-                self.ledger.record([Step(submission.id, "give_up", "DocumentMismatch")], self.clock())
-                continue
-            yield _Ready(submission, one, national)
+            made: _Ready | str = "DocumentMismatch"
+            if patient and document and version:
+                made = self.ready(submission, patient, document, version)
+            if isinstance(made, str):
+                self.ledger.record([Step(submission.id, "give_up", made)], self.clock())
+            else:
+                yield made
+
+    def ready(self, submission: Submission, patient: Any, document: Any, version: Any) -> _Ready | str:
+        """A submission with its bytes, or our code for what keeps it here."""
+        one = self.compose(submission, patient, document, version)
+        national = _national(patient)
+        # Envelope, document and verdict must speak of the same patient and the same document.
+        if (
+            one is None
+            or one.entry.patient_id != national
+            or one.entry.unique_id != submission.unique_id
+            or one.form == "plain"
+        ):
+            return "DocumentMismatch"
+        reference = None
+        if self.signer:
+            if code := self.signer.refusal(document.practitioner, one.entry):
+                return code
+            try:
+                reference = self.signer.reference(one.entry, one.data)
+            except Uncanonical:
+                return "DocumentMismatch"
+        return _Ready(submission, one, national, patient, document.practitioner, reference)
+
+    def with_dmp(self, batch: list[_Ready]) -> list[_Ready]:
+        """A batch without the patients who have no DMP. Only where the record does not know, and once for each patient, it is asked.
+
+        An answer that tells nothing holds nobody up: the registry refuses the documents of a patient it does not know."""
+        steps: list[Step] = []
+        kept: list[_Ready] = []
+        silent = False
+        for ready in batch:
+            key = ready.submission.patient
+            if (ready.patient.dmp or "unknown") == "unknown" and key not in self.existing:
+                self.existing[key] = "unknown" if silent else self.exists(ready)
+                # Of a service that does not answer, one question in a batch is enough.
+                silent = self.existing[key] == "unknown"
+            if code := _WITHOUT_DMP.get(self.existing.get(key, "active")):
+                steps.append(Step(ready.submission.id, "no_dmp", code))
+            else:
+                kept.append(ready)
+        if steps:
+            self.ledger.record(steps, self.clock())
+        return kept
+
+    def exists(self, ready: _Ready) -> Existence:
+        """Ask whether the patient of a document has a DMP."""
+        self.pace()
+        now = self.clock()
+        message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'exists {ready.submission.patient} {now.isoformat()}')}"
+        assertion = ""
+        if self.signer:
+            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
+        message = existence.request(
+            ready.patient.ins,
+            ready.patient.ins_oid,
+            self.ctx.practice.oid,
+            self.ctx.software,
+            message_id,
+            now,
+            f"{self.client.base}/patients",
+            assertion,
+        )
+        return self.client.exists(message.content_type, message.parts, message.length, message_id)
 
     def rows(self, name: str, keys: set[str]) -> dict[str, Any]:
         found = self.base.execute(
@@ -260,6 +341,8 @@ class _Run:
 
     def send(self, batch: list[_Ready]) -> None:
         """Intents, sendings, outcomes of a batch."""
+        if not batch:
+            return
         if self.left_today <= 0:
             self.stopped = "daily ceiling"
             return
@@ -277,6 +360,8 @@ class _Run:
             steps.append(Step(ready.submission.id, event, answer.code))  # type: ignore[arg-type]
         self.ledger.record(steps, self.clock())
         self.sent += sum(a.kind == "accepted" for a in answers)
+        if caller := next((a.code for a in answers if a.code in OF_CALLER), ""):
+            raise CertificateRefused(service=DMP, reason=caller)
         if all(a.kind in ("not_sent", "overloaded", "doubt") and a.code not in AT_WORK for a in answers):
             self.failed(answers[0].code, max(a.retry_after for a in answers))
         else:
@@ -293,14 +378,17 @@ class _Run:
             source_id=source_id(documents.custodian(self.ctx), self.ctx.practice.oid),
             time=utc14(now),
         )
-        request = submit_objects_request(submission, [entry], for_xdm=False)
+        parts, signature, assertion = [("Document01", ready.composed.data)], None, ""
         # The time is in the message: under a MessageID already used, a ledger rebuilt from nothing would say other things.
         message_id = (
             f"urn:uuid:{uuid.uuid5(_MESSAGES, f'{ready.submission.id} {ready.submission.attempts} {now.isoformat()}')}"
         )
-        message = iti41.provide_and_register(
-            request, [("Document01", ready.composed.data)], message_id, f"{self.client.base}/repository"
-        )
+        if self.signer and ready.reference:
+            signature, data = self.signer.signature(submission, entry, ready.reference, now)
+            parts.append(("Signature01", data))
+            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
+        request = submit_objects_request(submission, [entry], for_xdm=False, signature=signature)
+        message = iti41.provide_and_register(request, parts, message_id, f"{self.client.base}/repository", assertion)
         client = self.idle.get()
         try:
             return client.submit(message.content_type, message.parts, message.length, message_id)
@@ -321,6 +409,15 @@ class _Run:
             self.stopped = code or "no answer"
             return
         time.sleep(min(retry_after or 0.2 * 2**self.failures, 30.0))
+
+
+def _national(patient: Any) -> str:
+    """The CX of a patient row's matricule; empty without row."""
+    return f"{patient.ins}^^^&{patient.ins_oid}&ISO^NH" if patient else ""
+
+
+def _secret(ready: _Ready) -> bool:
+    return bool(ready.patient.sensitive_connection)
 
 
 def checked(fed: Fed, url: str) -> Fed:

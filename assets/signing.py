@@ -13,7 +13,7 @@ from transvase.errors import Said, SettingsInvalid
 from transvase.exporters import set_signature, vihf
 from transvase.exporters.documents import Context
 from transvase.exporters.set_signature import Reference
-from transvase.formats.seal import Digest, Seal
+from transvase.formats.structure_seal import Digest, Seal
 from transvase.formats.xds import DocumentEntry, SubmissionSet
 from transvase.model.record import ROW
 from transvase.model.tables import TABLES

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -39,19 +40,23 @@ def keep(measure: str, figure: str, value: float, note: str = "") -> None:
         writer.writerow((date.today().isoformat(), measure, figure, f"{value:.3f}", note))
 
 
-def best(work: Callable[[], None], other: Callable[[], None], rounds: int) -> tuple[float, float]:
-    """Least time of each of two works, taken in turns so that the machine's other load falls on both."""
-    mine = theirs = float("inf")
+def sync(file: Any) -> None:
+    """Once per file, as a part file of the product is."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def ratio(work: Callable[[], None], other: Callable[[], None], rounds: int) -> float:
+    """Median over rounds of the time of one work over that of the other, taken in turns so that the machine's other load falls on both."""
+    found = []
     for _ in range(rounds):
-        for which, call in ((0, work), (1, other)):
+        spent = []
+        for call in (work, other):
             began = time.perf_counter()
             call()
-            spent = time.perf_counter() - began
-            if which == 0:
-                mine = min(mine, spent)
-            else:
-                theirs = min(theirs, spent)
-    return mine, theirs
+            spent.append(time.perf_counter() - began)
+        found.append(spent[0] / spent[1])
+    return statistics.median(found)
 
 
 # -- the reference patient -------------------------------------------------------------------------------------------------------
@@ -92,6 +97,7 @@ class Unit:
                 hashlib.sha256(one.data).hexdigest()
                 file.write(zip_stream.local_header(member, stamp))
                 file.write(one.data)
+            sync(file)
 
     def listed(self, out: Path, patients: int) -> None:
         """What the design's reference unit lists and nothing more: a FHIR document bundle, a VSM, two level-1 CDA, metadata, one zip."""
@@ -139,6 +145,7 @@ class Unit:
                 )  # fmt: skip
                 members.append(("BUNDLE.JSON", bundle, True))
                 file.write(zip_stream.build(members, moment))
+            sync(file)
 
 
 _unit: Unit | None = None
@@ -167,14 +174,14 @@ def reference(options: argparse.Namespace) -> None:
         n = options.patients or 150
         unit.listed(folder / "warm", 10)
         unit.shipped(folder / "warm", 10)
-        mine, floor = best(
+        times = ratio(
             lambda: unit.listed(folder / "a", n), lambda: ref.floor(unit.paths, folder / "b", n), options.rounds
         )
-        keep("reference", "unit of the design, one core, times the floor", mine / floor, note)
-        mine, floor = best(
+        keep("reference", "unit of the design, one core, times the floor", times, note)
+        times = ratio(
             lambda: unit.shipped(folder / "a", n), lambda: ref.floor(unit.paths, folder / "b", n), options.rounds
         )
-        keep("reference", "as shipped (PDF copies, synthesis PDF, JSON), times the floor", mine / floor, note)
+        keep("reference", "as shipped (PDF copies, synthesis PDF, JSON), times the floor", times, note)
         with ProcessPoolExecutor(
             2, mp_context=get_context("spawn"), initializer=_open, initargs=(name, options.schema)
         ) as pool:
@@ -188,8 +195,7 @@ def reference(options: argparse.Namespace) -> None:
                 for lot in lots:
                     pool.submit(_work, lot).result()
 
-            fast, slow = best(two, one, options.rounds)
-        keep("reference", "two workers, times one", slow / fast, note)
+            keep("reference", "two workers, times one", ratio(one, two, options.rounds), note)
 
 
 # -- whole practices, in processes of their own ----------------------------------------------------------------------------------
@@ -410,8 +416,8 @@ def startup(options: argparse.Namespace) -> None:
     def of(*words: str) -> Callable[[], None]:
         return lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # type: ignore[return-value]
 
-    mine, floor = best(of(str(command), "--help"), of(sys.executable, "-c", "pass"), max(options.rounds, 10))
-    keep("startup", "transvase --help, times python -c pass", mine / floor)
+    times = ratio(of(str(command), "--help"), of(sys.executable, "-c", "pass"), max(options.rounds, 11))
+    keep("startup", "transvase --help, times python -c pass", times)
 
 
 MEASURES = {"reference": reference, "practice": practice, "memory": memory, "dagster": dagster, "startup": startup}

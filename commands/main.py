@@ -74,7 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TransvaseError as error:
         print(f"transvase: {error.sentence(options.lang)}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except BaseException as error:
+        # Inside a run Dagster answers Ctrl-C by an error of its own, no Exception either; only assets and pipelines know its class.
+        if not isinstance(error, KeyboardInterrupt) and type(error).__name__ != "DagsterExecutionInterruptedError":
+            raise
         print(f"transvase: {Interrupted().sentence(options.lang)}", file=sys.stderr)
         return Interrupted.exit_code
 

@@ -26,11 +26,25 @@ FILES = (
     ),
     ("MANIFEST.XML", "XML", "UTF-8", "Liste des archives, tailles, SHA-256", "schema : DOCUMENTATION/MANIFEST.XSD"),
     (
+        "SIGN.XML",
+        "XAdES-BES 1.3.2",
+        "UTF-8",
+        "Signature de MANIFEST.XML et des archives",
+        "si l'archive est signee ; ds:Manifest : SHA-256 par nom ; exportId dans DataObjectFormat",
+    ),
+    (
         "TRANSVERSE.ZIP",
         "ZIP",
         "-",
         "Donnees du cabinet hors dossiers",
         "agenda, traces, facturation, donnees natives, orphelins",
+    ),
+    (
+        "TRANSVERSE/EXTRACTION.JSON",
+        "JSON",
+        "UTF-8",
+        "Compte de l'extraction",
+        "date de lecture, lignes par table, cellules reprises, natives et exclues",
     ),
     ("PATnnnnn.ZIP", "IHE XDM", "-", "Un patient", "numero d'ordre a partir de 00001"),
     ("IHE_XDM/SUBSET01/DOC0001.XML", "CDA R2 niveau 3", "UTF-8", "Volet de synthese medicale", "VSM 1.4 (2022.01)"),
@@ -62,11 +76,11 @@ FILES = (
 
 
 def files(
-    cells: list[dict[str, Any]], unserved: dict[str, str], software: str, schema_checked: bool
+    cells: list[dict[str, Any]], unserved: dict[str, str], software: str, schema_checked: bool, signed: bool
 ) -> list[tuple[str, bytes]]:
     """(path, bytes) of the folder. `cells` and `unserved` come from the extraction's manifest."""
     return [
-        ("DOCUMENTATION/LISEZMOI.TXT", _conventions(cells, unserved, software, schema_checked)),
+        ("DOCUMENTATION/LISEZMOI.TXT", _conventions(cells, unserved, software, schema_checked, signed)),
         ("DOCUMENTATION/FICHIERS.CSV", _csv(("nom", "format", "codage", "contenu", "interpretation"), FILES)),
         ("DOCUMENTATION/DICTIONNAIRE.CSV", _dictionary()),
         ("DOCUMENTATION/DONNEES.SCHEMA.JSON", orjson.dumps(data_schema(), option=orjson.OPT_INDENT_2)),
@@ -164,7 +178,9 @@ def data_schema() -> dict[str, Any]:
     }
 
 
-def _conventions(cells: list[dict[str, Any]], unserved: dict[str, str], software: str, schema_checked: bool) -> bytes:
+def _conventions(
+    cells: list[dict[str, Any]], unserved: dict[str, str], software: str, schema_checked: bool, signed: bool
+) -> bytes:
     totals = {name: sum(line[name] for line in cells) for name in ("source", "mapped", "native", "excluded")}
     return readme(
         [
@@ -194,6 +210,8 @@ def _conventions(cells: list[dict[str, Any]], unserved: dict[str, str], software
             "   . CDA ecrits : relus ; "
             + ("valides par le schema XSD CI-SIS." if schema_checked else "schema XSD non fourni, non valides."),
             "   . PDF du cabinet : repris tels quels, conformite PDF/A-1 non verifiee. PDF produits par Transvase : PDF/A-1b.",
-            "   . SIGN.XML absent : archive non signee par cette version.",
+            "   . SIGN.XML : couvre MANIFEST.XML et chaque archive interne, non README.TXT ni DOCUMENTATION."
+            if signed
+            else "   . SIGN.XML absent : archive non signee.",
         ]
     )

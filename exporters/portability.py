@@ -24,9 +24,9 @@ import orjson
 from lxml import etree
 
 from transvase.errors import SettingsInvalid
-from transvase.exporters import documentation, documents, patient_archive, transverse
+from transvase.exporters import documentation, documents, patient_archive, seal, transverse
 from transvase.exporters.documents import Context
-from transvase.exporters.manifest import Inner, manifest
+from transvase.exporters.manifest import Inner, export_id, manifest
 from transvase.exporters.patient_archive import Line, issuer_lines
 from transvase.formats import canonical, files, zip_stream
 from transvase.formats.ascii_text import readme
@@ -46,13 +46,16 @@ Progress = Callable[[int, int, int], None]
 
 class Job(NamedTuple):
     """What a worker needs, small enough to be sent to it: `practice` overrides what the database says, `schema` is the path of the
-    official CDA schema or empty, `clock` ISO with offset."""
+    official CDA schema or empty, `clock` ISO with offset; `signing_key` and `signing_certificate` are paths, empty when nothing is
+    signed."""
 
     work: str
     practice: tuple[tuple[str, str], ...]
     clock: str
     software: str
     schema: str
+    signing_key: str = ""
+    signing_certificate: str = ""
 
 
 class Part(NamedTuple):
@@ -210,7 +213,7 @@ def _finished(folder: Path, lot: Lot) -> Part | None:
 
 def fingerprint(job: Job) -> str:
     """What a part depends on: extraction, verdicts, practice, clock, software. Parts of another fingerprint are not reused."""
-    digest = hashlib.sha256(repr(job._replace(work="")).encode())
+    digest = hashlib.sha256(repr(job._replace(work="", signing_key="", signing_certificate="")).encode())
     work = Path(job.work)
     for path in (work / "canonical" / "extraction.json", work / "verdicts" / "counts.json"):
         digest.update(path.read_bytes())
@@ -264,11 +267,27 @@ def pending_clock(work: Path) -> datetime | None:
         return None
 
 
+def signer_of(job: Job, password: bytes | None) -> seal.Signer | None:
+    """Who signs, None when nobody does; SettingsInvalid when the key or certificate cannot serve at the export's clock. Asked before
+    the patients are written, since that may take hours."""
+    found = seal.load(job.signing_key, job.signing_certificate, password)
+    return found and seal.usable(found, datetime.fromisoformat(job.clock))
+
+
 def assemble(
-    job: Job, found: list[Part], out: Path, contact: dict[str, str], kind: str = "MASSIF", status: str = "COMPLETE"
+    job: Job,
+    found: list[Part],
+    out: Path,
+    contact: dict[str, str],
+    kind: str = "MASSIF",
+    status: str = "COMPLETE",
+    *,
+    password: bytes | None = None,
 ) -> dict[str, Any]:
-    """Write `out/PA….ZIP` and `out/PA….ZIP.sha256`; the export's facts, also kept as `<work>/export.json`."""
+    """Write `out/PA….ZIP` and `out/PA….ZIP.sha256`; the export's facts, also kept as `<work>/export.json`. `password` opens the
+    signing key."""
     work = Path(job.work)
+    signer = signer_of(job, password)
     files.private_folder(out)
     extraction = canonical.manifest(work)
     holder = work / "parts" / "transverse.zip"
@@ -279,7 +298,9 @@ def assemble(
         contact = {k: contact.get(k) or getattr(row, k) or "" for k in ("name", "email", "phone")}
         name = f"PA{ctx.clock:%Y%m%dT%H%M%S}.ZIP"
         with files.replacing(holder) as file:
-            transverse_counts = transverse.write(file, ctx, base, partial(read_body, work / "bodies"), ctx.clock)
+            transverse_counts = transverse.write(
+                file, ctx, base, partial(read_body, work / "bodies"), ctx.clock, extraction
+            )
         orphans = base.sql(
             "SELECT count(*) FROM document WHERE patient IS NULL OR patient NOT IN (SELECT key FROM patient)"
         ).fetchall()[0][0]
@@ -292,10 +313,21 @@ def assemble(
     with files.replacing(target) as file:
         hashing = _Hashing(file)
         outer = ZipStream(hashing, ctx.clock.replace(tzinfo=None))  # type: ignore[arg-type]
-        outer.add("README.TXT", _readme(ctx, name, len(inner), contact))
+        outer.add("README.TXT", _readme(ctx, name, len(inner), contact, signer is not None))
         outer.add("MANIFEST.XML", described)
+        if signer is not None:
+            outer.add_text(
+                "SIGN.XML",
+                seal.seal(
+                    signer,
+                    export_id(ctx.practice.oid, ctx.clock, kind),
+                    ctx.clock,
+                    hashlib.sha256(described).hexdigest(),
+                    lambda: ((i.name, i.sha256) for i in (*inner, transverse_line)),
+                ),
+            )
         for path, data in documentation.files(
-            extraction["cells"], extraction["unserved"], job.software, bool(job.schema)
+            extraction["cells"], extraction["unserved"], job.software, bool(job.schema), signer is not None
         ):
             outer.add(path, data)
         size = holder.stat().st_size
@@ -323,6 +355,8 @@ def assemble(
         "rungs": _sum(p.rungs for p in found),
         "checked": sum(p.checked for p in found),
         "schema_checked": bool(job.schema),
+        "signed": signer is not None,
+        "signatory": signer.subject if signer else "",
         "transverse": transverse_counts,
     }
     files.write(work / "export.json", orjson.dumps(facts, option=orjson.OPT_INDENT_2))
@@ -337,9 +371,11 @@ def export(
     *,
     workers: int = 2,
     progress: Progress = lambda patients, documents, total: None,
+    password: bytes | None = None,
 ) -> dict[str, Any]:
     """Parts of every bucket, then the archive."""
-    return assemble(job, parts(job, range(BUCKETS), workers, progress), out, contact)
+    signer_of(job, password)
+    return assemble(job, parts(job, range(BUCKETS), workers, progress), out, contact, password=password)
 
 
 class _Hashing:
@@ -385,7 +421,15 @@ def _sum(parts_counts: Iterator[dict[str, int]] | Any) -> dict[str, int]:
     return dict(sorted(out.items()))
 
 
-def _readme(ctx: Context, name: str, count: int, contact: dict[str, str]) -> bytes:
+# PORT-83: ordinary viewers do not know the authority.
+_SIGNED = (
+    "   . SIGN.XML est la signature XAdES de MANIFEST.XML et des archives qu'il liste. Elle se verifie avec les",
+    "     certificats de l'IGC Sante, absente de la liste de confiance europeenne : un lecteur courant peut la dire inconnue.",
+)
+_UNSIGNED = ("   . Cette archive n'est pas signee (pas de SIGN.XML).",)
+
+
+def _readme(ctx: Context, name: str, count: int, contact: dict[str, str], signed: bool) -> bytes:
     return readme(
         [
             *issuer_lines(ctx),
@@ -401,13 +445,14 @@ def _readme(ctx: Context, name: str, count: int, contact: dict[str, str]) -> byt
             "   . Chaque PATnnnnn.ZIP est le dossier complet d'un patient (IHE XDM) et s'ouvre seul.",
             "   . DOCUMENTATION decrit tous les fichiers ; un lecteur peut etre ecrit a partir d'elle seule.",
             f"   . L'empreinte du fichier entier est livree a cote : {name}.sha256",
-            "   . Cette archive n'est pas signee (pas de SIGN.XML).",
+            *(_SIGNED if signed else _UNSIGNED),
             "",
             "Arborescence :",
             "==============",
             f"   {name}",
             "      README.TXT",
             "      MANIFEST.XML",
+            *(("      SIGN.XML",) if signed else ()),
             "      DOCUMENTATION",
             "      TRANSVERSE.ZIP",
             f"      PAT00001.ZIP ... PAT{count:05d}.ZIP",
@@ -416,8 +461,23 @@ def _readme(ctx: Context, name: str, count: int, contact: dict[str, str]) -> byt
 
 
 def job_of(
-    work: Path, practice: dict[str, str], clock: datetime, software: str, schema: Path | None, time_zone: str
+    work: Path,
+    practice: dict[str, str],
+    clock: datetime,
+    software: str,
+    schema: Path | None,
+    time_zone: str,
+    *,
+    signing_key: Path | None = None,
+    signing_certificate: Path | None = None,
 ) -> Job:
     """A job from settings; the clock becomes local time of the practice."""
-    local = clock.astimezone(zone(time_zone))
-    return Job(str(work), tuple(sorted(practice.items())), local.isoformat(), software, str(schema or ""))
+    return Job(
+        str(work),
+        tuple(sorted(practice.items())),
+        clock.astimezone(zone(time_zone)).isoformat(),
+        software,
+        str(schema or ""),
+        str(signing_key or ""),
+        str(signing_certificate or ""),
+    )

@@ -57,9 +57,10 @@ def load(key: str, certificate: str, password: bytes | None) -> Signer | None:
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
     try:
-        private: Any = load_pem_private_key(_read("signing_key", key), password)
+        data = _read("signing_key", key)
+        # A password for a key that has none is an error of the library; the DMP's key may be the one that has it.
+        private: Any = load_pem_private_key(data, (password or b"") if b"ENCRYPTED" in data else None)
     except (TypeError, ValueError):
-        # TypeError: a password is missing, or given for a key that has none.
         raise _wrong(
             "signing_key",
             "clé PEM illisible, ou TRANSVASE_KEY_PASSWORD ne l'ouvre pas",

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from transvase.formats.cda import Coded
-from transvase.formats.seal import (
+from transvase.formats.structure_seal import (
     C14N_WITH_COMMENTS,
     DIGEST_METHOD,
-    DS,
     SIGNATURE_METHOD,
     Digest,
     Seal,
-    canonical,
+    canonical_digest,
     digest_value,
 )
+from transvase.formats.xades import DS
 from transvase.formats.xds import DocumentEntry, SubmissionSet
 from transvase.formats.xml_text import attribute as q
 from transvase.formats.xml_text import text as t
@@ -31,11 +31,14 @@ from transvase.model.codes.confidentiality_codes import CODES as CONFIDENTIALITY
 from transvase.model.codes.type_codes import CODES as TYPES
 
 _XADES = "http://uri.etsi.org/01903/v1.1.1#"
+# Prefixes, since libxml2 canonicalises a part under a default namespace wrongly, and verifiers are built on it.
+_SCOPE = f' xmlns:ds="{DS}" xmlns:xad="{_XADES}"'
 PURPOSE = "1.2.840.10065.1.12.1.14"
 _CLASS = CLASSES["urn:oid:1.3.6.1.4.1.19376.1.2.1.1.1"]
 _TYPE = TYPES["E1762"]
 _LEVELS = tuple(
-    Coded(c.code, c.system, c.display) for c in map(CONFIDENTIALITY.__getitem__, ("N", "MASQUE_PS", "INVISIBLE_PATIENT"))
+    Coded(c.code, c.system, c.display)
+    for c in map(CONFIDENTIALITY.__getitem__, ("N", "MASQUE_PS", "INVISIBLE_PATIENT"))
 )
 
 
@@ -48,7 +51,7 @@ class Reference(NamedTuple):
 
 def reference(unique_id: str, data: bytes, digest: Digest) -> Reference:
     """The manifest's line for a document's bytes. `Uncanonical` when they are not XML that has a canonical form."""
-    return Reference(unique_id, digest_value(canonical(data, with_comments=True), digest))
+    return Reference(unique_id, canonical_digest(data, digest))
 
 
 def sign(
@@ -90,41 +93,46 @@ def sign(
 def _document(
     unique_id: str, set_id: str, references: Sequence[Reference], instant: datetime, seal: Seal, digest: Digest
 ) -> str:
-    method = f'<DigestMethod Algorithm="{DIGEST_METHOD[digest]}"></DigestMethod>'
-    # The three signed parts are written in their canonical form (each begins with the namespace in force), so that their own
-    # bytes are what is digested and signed.
-    lines = f'<Reference URI="urn:oid:{q(set_id)}">{method}<DigestValue>AA==</DigestValue></Reference>'
+    method = f'<ds:DigestMethod Algorithm="{DIGEST_METHOD[digest]}"></ds:DigestMethod>'
+    # The three signed parts are written in their canonical form, which declares the namespaces in force: these bytes are digested and
+    # signed. In the document the root declares them.
+    lines = f'<ds:Reference URI="urn:oid:{q(set_id)}">{method}<ds:DigestValue>AA==</ds:DigestValue></ds:Reference>'
     lines += "".join(
-        f'<Reference URI="urn:oid:{q(one.unique_id)}"><Transforms><Transform Algorithm="{C14N_WITH_COMMENTS}"></Transform>'
-        f"</Transforms>{method}<DigestValue>{one.digest}</DigestValue></Reference>"
+        f'<ds:Reference URI="urn:oid:{q(one.unique_id)}"><ds:Transforms><ds:Transform Algorithm="{C14N_WITH_COMMENTS}"></ds:Transform>'
+        f"</ds:Transforms>{method}<ds:DigestValue>{one.digest}</ds:DigestValue></ds:Reference>"
         for one in references
     )
-    manifest = f'<Manifest xmlns="{DS}" Id="IHEManifest">{lines}</Manifest>'
+    manifest = f'<ds:Manifest{_SCOPE} Id="IHEManifest">{lines}</ds:Manifest>'
     stamp = instant.astimezone(UTC)
     properties = (
-        f'<SignedProperties xmlns="{_XADES}" Id="S0-SignedProperties"><SignedSignatureProperties>'
-        f"<SigningTime>{stamp:%Y-%m-%dT%H:%M:%S}.{stamp.microsecond // 1000:03d}Z</SigningTime>"
-        f"<SigningCertificate><Cert><CertDigest>{method}<DigestValue>{digest_value(seal.der, digest)}</DigestValue></CertDigest>"
-        f'<IssuerSerial><X509IssuerName xmlns="{DS}">{t(seal.issuer)}</X509IssuerName>'
-        f'<X509SerialNumber xmlns="{DS}">{seal.serial}</X509SerialNumber></IssuerSerial></Cert></SigningCertificate>'
-        "<SignaturePolicyIdentifier><SignaturePolicyImplied></SignaturePolicyImplied></SignaturePolicyIdentifier>"
-        "</SignedSignatureProperties><SignedDataObjectProperties></SignedDataObjectProperties></SignedProperties>"
+        f'<xad:SignedProperties{_SCOPE} Id="S0-SignedProperties"><xad:SignedSignatureProperties>'
+        f"<xad:SigningTime>{stamp:%Y-%m-%dT%H:%M:%S}.{stamp.microsecond // 1000:03d}Z</xad:SigningTime>"
+        f'<xad:SigningCertificate><xad:Cert><xad:CertDigest><xad:DigestMethod Algorithm="{DIGEST_METHOD[digest]}">'
+        f"</xad:DigestMethod><xad:DigestValue>{digest_value(seal.der, digest)}</xad:DigestValue></xad:CertDigest>"
+        f"<xad:IssuerSerial><ds:X509IssuerName>{t(seal.issuer)}</ds:X509IssuerName>"
+        f"<ds:X509SerialNumber>{seal.serial}</ds:X509SerialNumber></xad:IssuerSerial></xad:Cert></xad:SigningCertificate>"
+        "<xad:SignaturePolicyIdentifier><xad:SignaturePolicyImplied></xad:SignaturePolicyImplied></xad:SignaturePolicyIdentifier>"
+        "</xad:SignedSignatureProperties><xad:SignedDataObjectProperties></xad:SignedDataObjectProperties></xad:SignedProperties>"
     )
     signed = (
-        f'<SignedInfo xmlns="{DS}"><CanonicalizationMethod Algorithm="{C14N_WITH_COMMENTS}"></CanonicalizationMethod>'
-        f'<SignatureMethod Algorithm="{SIGNATURE_METHOD[digest]}"></SignatureMethod>'
-        f'<Reference Type="{DS}Manifest" URI="#IHEManifest">{method}'
-        f"<DigestValue>{digest_value(manifest.encode(), digest)}</DigestValue></Reference>"
-        f'<Reference Type="{_XADES}SignedProperties" URI="#S0-SignedProperties">{method}'
-        f"<DigestValue>{digest_value(properties.encode(), digest)}</DigestValue></Reference></SignedInfo>"
+        f'<ds:SignedInfo{_SCOPE}><ds:CanonicalizationMethod Algorithm="{C14N_WITH_COMMENTS}"></ds:CanonicalizationMethod>'
+        f'<ds:SignatureMethod Algorithm="{SIGNATURE_METHOD[digest]}"></ds:SignatureMethod>'
+        f'<ds:Reference Type="{DS}Manifest" URI="#IHEManifest">{method}'
+        f"<ds:DigestValue>{digest_value(manifest.encode(), digest)}</ds:DigestValue></ds:Reference>"
+        f'<ds:Reference Type="{_XADES}SignedProperties" URI="#S0-SignedProperties">{method}'
+        f"<ds:DigestValue>{digest_value(properties.encode(), digest)}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
     )
     target = f'"#{q(unique_id)}"'
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Signature xmlns="{DS}" Id="{q(unique_id)}">{signed}'
-        f"<SignatureValue>{seal.sign(signed.encode(), digest)}</SignatureValue>"
-        f"<KeyInfo><X509Data><X509Certificate>{seal.certificate}</X509Certificate></X509Data></KeyInfo>"
-        f'<Object><SignatureProperties><SignatureProperty Id="purposeOfSignature" Target={target}>{PURPOSE}'
-        f"</SignatureProperty></SignatureProperties></Object><Object>{manifest}</Object>"
-        f'<Object><QualifyingProperties xmlns="{_XADES}" Target={target}>{properties}</QualifyingProperties></Object>'
-        "</Signature>"
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ds:Signature{_SCOPE} Id="{q(unique_id)}">{_inherited(signed)}'
+        f"<ds:SignatureValue>{seal.sign(signed.encode(), digest)}</ds:SignatureValue>"
+        f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{seal.certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+        f'<ds:Object><ds:SignatureProperties><ds:SignatureProperty Id="purposeOfSignature" Target={target}>{PURPOSE}'
+        f"</ds:SignatureProperty></ds:SignatureProperties></ds:Object><ds:Object>{_inherited(manifest)}</ds:Object>"
+        f"<ds:Object><xad:QualifyingProperties Target={target}>{_inherited(properties)}</xad:QualifyingProperties>"
+        "</ds:Object></ds:Signature>"
     )
+
+
+def _inherited(part: str) -> str:
+    return part.replace(_SCOPE, "", 1)

@@ -30,8 +30,10 @@ def write(
     base: duckdb.DuckDBPyConnection,
     bodies: Callable[[str], bytes | None],
     clock: datetime,
+    extraction: dict[str, Any],
 ) -> dict[str, int]:
-    """Write the ZIP; counts of rows by part. Documents of unknown patients leave as their original bytes."""
+    """Write the ZIP; counts of rows by part. Documents of unknown patients leave as their original bytes. `extraction` is the
+    manifest of the extraction: who imports the archive goes on with the same account of cells."""
     zip_file = ZipStream(file, clock.replace(tzinfo=None))
     counts: dict[str, int] = {}
 
@@ -51,6 +53,7 @@ def write(
         zip_file.add_chunks(f"TRANSVERSE/{name}", chunks())
 
     zip_file.add("README.TXT", _readme(ctx))
+    zip_file.add("TRANSVERSE/EXTRACTION.JSON", orjson.dumps(extraction, option=orjson.OPT_INDENT_2))
     columns = {name: table.select for name, table in TABLES.items()}
     stream("AGENDA.ICS", f"SELECT {columns['appointment']} FROM appointment ORDER BY \"start\", key", ROW["appointment"]._make,
            lambda r: event(ctx, r), _CALENDAR_HEAD, b"END:VCALENDAR\r\n")  # fmt: skip
@@ -165,5 +168,6 @@ def _readme(ctx: Context) -> bytes:
             "   . ACCES.LOG : traces d'acces (RFC 5424).",
             "   . *.JSONL : une ligne JSON par enregistrement ; NATIVE.JSONL garde les cellules d'origine.",
             "   . ORPHELIN : enregistrements dont le patient est inconnu.",
+            "   . EXTRACTION.JSON : date de lecture du logiciel quitte, lignes par table, somme des cellules.",
         ]
     )

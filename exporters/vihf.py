@@ -1,7 +1,7 @@
 """The VIHF: the SAML 2.0 assertion that says who asks the DMP, for which structure, about which patient (sheet vihf).
 
 Values in, signed XML text out; identifier and instant are arguments, so that the same request has the same assertion. Reading the
-seal's files belongs to `formats.seal`, the place in the message to `iti41`.
+seal's files belongs to `formats.structure_seal`, the place in the message to `iti41`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from transvase.formats.cda import Coded
-from transvase.formats.seal import (
-    DIGEST_METHOD,
-    DS,
-    EXCLUSIVE_C14N,
-    SIGNATURE_METHOD,
-    Digest,
-    Seal,
-    canonical,
-    digest_value,
-)
+from transvase.formats.structure_seal import DIGEST_METHOD, SIGNATURE_METHOD, Digest, Seal, canonical, digest_value
+from transvase.formats.xades import DS, EXCLUSIVE_C14N
 from transvase.formats.xml_text import attribute as q
 from transvase.formats.xml_text import text as t
 from transvase.model.codes.author_specialties import CODES as SPECIALTIES
@@ -148,7 +140,8 @@ def _attributes(caller: Caller, who: Person, patient: str, secret: bool) -> str:
                 f"<saml2:AttributeValue>{_coded('PurposeOfUse', purpose, 'mode acces VIHF 2.0')}</saml2:AttributeValue>",
             ),
             _plain(
-                "urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code", f"{hidden.code}^{hidden.system}"
+                "urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code",
+                f"{hidden.code}^{hidden.system}",
             )
             if secret
             else "",
@@ -176,7 +169,7 @@ def _coded(tag: str, value: Coded, system_name: str) -> str:
 
 
 def _signature(ident: str, value: str, seal: Seal, digest: Digest) -> str:
-    # Written in its canonical form, so that its own bytes are what is signed.
+    # Written in its canonical form, which declares the namespace; in the assertion the signature declares it.
     signed = (
         f'<ds:SignedInfo xmlns:ds="{DS}"><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"></ds:CanonicalizationMethod>'
         f'<ds:SignatureMethod Algorithm="{SIGNATURE_METHOD[digest]}"></ds:SignatureMethod><ds:Reference URI="#{q(ident)}">'
@@ -185,8 +178,9 @@ def _signature(ident: str, value: str, seal: Seal, digest: Digest) -> str:
         f'<ds:DigestMethod Algorithm="{DIGEST_METHOD[digest]}"></ds:DigestMethod><ds:DigestValue>{value}</ds:DigestValue>'
         "</ds:Reference></ds:SignedInfo>"
     )
+    inherited = signed.replace(f' xmlns:ds="{DS}"', "", 1)
     return (
-        f'<ds:Signature xmlns:ds="{DS}">{signed}<ds:SignatureValue>{seal.sign(signed.encode(), digest)}</ds:SignatureValue>'
+        f'<ds:Signature xmlns:ds="{DS}">{inherited}<ds:SignatureValue>{seal.sign(signed.encode(), digest)}</ds:SignatureValue>'
         f"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{seal.certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
         "</ds:Signature>"
     )

@@ -25,13 +25,15 @@ class ArchiveLine(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What stands before the list; -1 for a count that is not a number."""
+    """What stands before the list; -1 for a count that is not a number. `author_id` is the Struct_IdNat of the vendor."""
 
     export_id: str
     export_type: str
     status: str
     patients: int
     transverse: int
+    author_name: str = ""
+    author_id: str = ""
 
 
 def read(file: BinaryIO) -> tuple[Head, list[ArchiveLine]]:
@@ -44,6 +46,7 @@ def read(file: BinaryIO) -> tuple[Head, list[ArchiveLine]]:
 
 def _read(file: BinaryIO) -> tuple[Head, list[ArchiveLine]]:
     facts: dict[str, str] = {}
+    author: dict[str, str] = {}
     lines: list[ArchiveLine] = []
     wanted = {"exportId", "exportType", "exportStatus", "patientArchiveCount", "transverseArchiveCount"}
     first = True
@@ -59,6 +62,8 @@ def _read(file: BinaryIO) -> tuple[Head, list[ArchiveLine]]:
         name = etree.QName(node).localname
         if name in wanted:
             facts[name] = (node.text or "").strip()
+        elif name == "vendor":
+            author = {etree.QName(child).localname: (child.text or "").strip() for child in _children(node)}
         elif name == "Archive":
             lines.append(_line(node))
             node.clear()
@@ -68,6 +73,8 @@ def _read(file: BinaryIO) -> tuple[Head, list[ArchiveLine]]:
         facts.get("exportStatus", ""),
         _number(facts.get("patientArchiveCount", "")),
         _number(facts.get("transverseArchiveCount", "")),
+        author.get("name", ""),
+        author.get("structIdNat", ""),
     )
     return head, lines
 

@@ -155,6 +155,20 @@ class ZipStream:
         self._put(local_header(member, self._stamp), packed)
         self.members.append(member)
 
+    def add_text(self, name: str, chunks: Iterable[bytes]) -> None:
+        """A member made in chunks and held deflated only, for a file that does not go back."""
+        compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+        packed: list[bytes] = []
+        size = check = 0
+        for chunk in chunks:
+            size += len(chunk)
+            check = crc(chunk, check)
+            packed.append(bytes(compressor.compress(chunk)))
+        packed.append(bytes(compressor.flush()))
+        member = Member(name, DEFLATED, check, sum(map(len, packed)), size, self._offset)
+        self._put(local_header(member, self._stamp), *packed)
+        self.members.append(member)
+
     def add_chunks(self, name: str, chunks: Iterable[bytes]) -> int:
         """A deflated member of unknown length; its header is written again once the sizes are known. The size in bytes.
 

@@ -1,4 +1,4 @@
-"""Client of the DMP's SOAP services (ITI-41, ITI-18) over mutual TLS. Bytes in, outcome out; no state but the connection.
+"""Client of the DMP's SOAP services (ITI-41, ITI-18, TD0.2) over mutual TLS. Bytes in, outcome out; no state but the connection.
 
 Every way a call may end is a value of a closed list: what the registry surely did, or that nobody knows. Texts of the server are
 not kept, since they may quote a record.
@@ -20,11 +20,13 @@ from transvase.errors import CertificateRefused, Said
 from transvase.formats import safe_xml
 
 Kind = Literal["accepted", "refused", "doubt", "not_sent", "overloaded"]
+Existence = Literal["active", "closed", "none", "unknown"]
 
 _SOAP = "{http://www.w3.org/2003/05/soap-envelope}"
 _WSA = "{http://www.w3.org/2005/08/addressing}"
 _STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"
 _RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
+_HL7 = "{urn:hl7-org:v3}"
 _RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
 _UNIQUE = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
 # Doubts that a service at work gives: it knows the document, or took it in part. The others may be an outage.
@@ -45,6 +47,15 @@ _DOUBTFUL = {
     "DuplicateMessageID",
 }
 
+
+# Refusals that the service words instead of coding (sheet dmp-transactions.md, 11), and our codes for them.
+_WORDED = {
+    "aucune spécialité": "SpecialtyMissing",
+    "aucun authorinstitution": "DocumentMismatch",
+    "structure introuvable": "StructureUnknown",
+}
+# Refusals of who asks, whatever the document: nothing was taken, and nothing else will be.
+OF_CALLER = frozenset({"DMPInvalidCertificate", "StructureUnknown"})
 
 DMP = Said("le DMP", "the DMP")
 
@@ -126,6 +137,11 @@ class Dmp:
         if answer.code == STALE:
             self.close()
         return answer
+
+    def exists(self, content_type: str, parts: Iterable[bytes], length: int, message_id: str) -> Existence:
+        """Send a TD0.2 whose MessageID is `message_id`: what is known of the patient's DMP, `unknown` when nothing was answered."""
+        status, _, body, failure = self._post("patients", content_type, parts, length)
+        return "unknown" if failure or status != 200 else read_existence(body, message_id)
 
     def query(self, content_type: str, parts: Iterable[bytes], length: int, message_id: str) -> Found:
         """Send an ITI-18 query by uniqueId whose MessageID is `message_id`."""
@@ -246,8 +262,11 @@ def read_answer(status: int, headers: dict[str, str], body: bytes, message_id: s
     if fault is not None:
         values = [_code(v.text) for v in fault.iter(f"{_SOAP}Value")]
         # Sender: our message is wrong and was not taken. Receiver: the server failed, perhaps after taking it.
-        code = values[-1] if values else "unknown"
-        return Answer("refused" if values[:1] == ["Sender"] and code not in _DOUBTFUL else "doubt", code)
+        said = (fault.findtext(f"{_SOAP}Reason/{_SOAP}Text") or "").strip().lower()
+        code = next((ours for words, ours in _WORDED.items() if said.startswith(words)), values[-1] if values else "")
+        if values[:1] != ["Sender"] or code in _DOUBTFUL:
+            return Answer("doubt", code or "unknown")
+        return Answer("not_sent" if code in OF_CALLER else "refused", code)
     response = next(root.iter(f"{_RS}RegistryResponse"), None)
     if response is None:
         return Answer("doubt", "unreadable")
@@ -260,6 +279,29 @@ def read_answer(status: int, headers: dict[str, str], body: bytes, message_id: s
     if not codes or any(c in _DOUBTFUL for c in codes):
         return Answer("doubt", codes[0] if codes else "unknown")
     return Answer("refused", codes[0])
+
+
+def read_existence(body: bytes, message_id: str = "") -> Existence:
+    """The answer of a TD0.2 (PRPA_IN201308UV02). With `message_id`, the answer to another message tells nothing."""
+    root = _root(body)
+    if root is None or _of_another(root, message_id):
+        return "unknown"
+    answer = next(root.iter(f"{_HL7}PRPA_IN201308UV02"), None)
+    if answer is None or _coded(answer, "acknowledgement", "typeCode") != "AA":
+        return "unknown"
+    found = _coded(answer, "controlActProcess", "queryAck", "queryResponseCode")
+    if found == "NF":
+        return "none"
+    states = {s.get("code", "") for p in answer.iter(f"{_HL7}patient") for s in p.iterchildren(f"{_HL7}statusCode")}
+    if found != "OK" or len(states) != 1:
+        return "unknown"
+    known: dict[str, Existence] = {"active": "active", "terminated": "closed"}
+    return known.get(states.pop(), "unknown")
+
+
+def _coded(node: etree._Element, *path: str) -> str:
+    element = node.find("/".join(_HL7 + name for name in path))
+    return "" if element is None else element.get("code", "")
 
 
 def read_found(body: bytes, message_id: str = "") -> Found:

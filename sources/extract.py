@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,32 +20,23 @@ from typing import Any
 
 import duckdb
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transvase.errors import CellsUnaccounted, MappingInvalid, SchemaDrift
 from transvase.formats import files
 from transvase.formats.damage import damage
 from transvase.formats.sniff import sniff
-from transvase.model.slot import slot
-from transvase.model.table import Kind, Table
+from transvase.model.table import Table
 from transvase.model.tables import TABLES
 from transvase.sources.bodies import Bodies
 from transvase.sources.mapping import Mapping
-from transvase.sources.sqlite import decode, key_expression, quoted, schema, snapshot, translated
+from transvase.sources.sqlite import key_expression, quoted, schema, snapshot, translated
+from transvase.sources.tables import SORT_MEMORY, Misfit, TableWriter, as_text, publish
 
 # Rows of a batch. Between 1,000 and 50,000 the rate does not change; it bounds the memory of the widest table to some MB.
 BATCH = 8192
 # Bodies average 80 kB and are handled one by one; only this many rows are fetched together.
 BODY_BATCH = 16
-# Sorting a table spills to disk beyond this, so that memory does not grow with the practice.
-SORT_MEMORY = "192MB"
-
-_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
-
 Progress = Callable[[str, int, int], None]
-# Source table, source key, patient, canonical column, value that its declared type cannot hold.
-Misfit = tuple[str, str, str | None, str, Any]
 # Rows of `native` with this ending hold such values; they repeat mapped cells, so the sum of cells leaves them out.
 UNREADABLE = "#unreadable"
 
@@ -103,7 +93,10 @@ def extract(
                     if native
                     else _canonical(mapping, table, connection, bodies)
                 )
-                counts[table.name] = _write(table, rows, building, misfits)
+                with TableWriter(table, building) as writer:
+                    for batch in rows:
+                        misfits += writer.add(batch)
+                counts[table.name] = writer.rows
             cells = _cells(mapping, live, connection, building)
         manifest = {
             "product": mapping.product,
@@ -118,12 +111,7 @@ def extract(
             if line.accounted != line.source:
                 raise CellsUnaccounted(table=line.table, source=line.source, accounted=line.accounted)
         files.write(building / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
-        old = work / "canonical.old"
-        shutil.rmtree(old, ignore_errors=True)
-        if final.exists():
-            final.rename(old)
-        building.rename(final)
-        shutil.rmtree(old, ignore_errors=True)
+        publish(building, final)
     except sqlite3.Error as error:
         raise translated(error, path) from None
     except (OSError, duckdb.IOException) as error:
@@ -199,7 +187,7 @@ def _with_body(row: tuple[Any, ...], body: Any, bodies: Bodies, facts_at: list[i
     """The row with the digest, size, nature and damage of its body; an absent body (NULL) leaves the four empty."""
     if body is None:
         return row
-    data = body if isinstance(body, bytes) else _text(body).encode()
+    data = body if isinstance(body, bytes) else as_text(body).encode()
     detected = sniff(data)
     values = list(row)
     for place, fact in zip(facts_at, (bodies.add(data), len(data), detected, damage(data, detected)), strict=True):
@@ -242,75 +230,6 @@ def _plain(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode()
     # JSON has no infinity.
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _column(values: Iterable[Any], kind: Kind, unreadable: list[int]) -> pa.Array:
-    """An Arrow array of the declared type. What cannot be read as that type is null here, and its place is added to
-    `unreadable` so that the original goes to `native`."""
-    if kind not in (Kind.FLAG, Kind.INTEGER):
-        return pa.array([v if v is None or type(v) is str else _text(v) for v in values], pa.string())
-    out: list[int | None] = []
-    for place, value in enumerate(values):
-        if value is None or value == "":
-            out.append(None)
-            continue
-        out.append(_integer(value))
-        if out[-1] is None:
-            unreadable.append(place)
-    return pa.array([None if v is None else bool(v) for v in out] if kind is Kind.FLAG else out, kind.arrow)
-
-
-def _integer(value: Any) -> int | None:
-    """The whole number that a value is, if it fits 64 bits; nothing is rounded."""
-    if isinstance(value, float):
-        value = int(value) if value.is_integer() else None
-    elif isinstance(value, str):
-        value = int(value) if _WHOLE.fullmatch(value) else None
-    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return decode(value)
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _write(table: Table, batches: Iterator[list[tuple[Any, ...]]], folder: Path, misfits: list[Misfit]) -> int:
-    """One Parquet file ordered by slot, patient, key, with the columns `slot` first; the number of rows."""
-    rough, final = folder / f"{table.name}.rough", folder / f"{table.name}.parquet"
-    arrow = pa.schema([pa.field("slot", pa.int16()), *table.schema])
-    names = [c.name for c in table.columns]
-    at = names.index(table.patient_column) if table.patient_column else -1
-    count = 0
-    with pq.ParquetWriter(rough, arrow, compression="zstd", compression_level=1) as writer:
-        for rows in batches:
-            columns = list(zip(*rows, strict=True))
-            # Rows without a patient sort first, in slot -1: they belong to the transverse part.
-            slots = pa.array(
-                [slot(_text(v)) if v is not None else -1 for v in columns[at]] if at >= 0 else [-1] * len(rows), pa.int16()
-            )
-            arrays = []
-            for values, column in zip(columns, table.columns, strict=True):
-                bad: list[int] = []
-                arrays.append(_column(values, column.kind, bad))
-                misfits += [
-                    (rows[i][-2], rows[i][-1], rows[i][at] if at >= 0 else None, column.name, values[i]) for i in bad
-                ]
-            writer.write_batch(pa.record_batch([slots, *arrays], schema=arrow))
-            count += len(rows)
-    order = "slot" + (f", {table.patient_column}" if at >= 0 else "") + ", key, source_table, source_key"
-    with duckdb.connect(
-        config={"memory_limit": SORT_MEMORY, "threads": 2, "temp_directory": str(folder / "spill")}
-    ) as base:
-        base.execute(
-            f"COPY (SELECT * FROM read_parquet($rough) ORDER BY {order}) TO '{str(final).replace(chr(39), chr(39) * 2)}' "
-            "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)",
-            {"rough": str(rough)},
-        ).fetchall()
-    rough.unlink()
-    return count
 
 
 def _cells(

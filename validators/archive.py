@@ -10,12 +10,14 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from transvase.formats import xdm
-from transvase.formats.portability_manifest import ManifestUnreadable, read
+from transvase.formats.portability_manifest import ArchiveLine, Head, ManifestUnreadable, read
+from transvase.formats.safe_xml import MAX_BYTES
+from transvase.validators import seal
 
 _NAME = re.compile(r"PA\d{8}T\d{6}\.ZIP")
 _PATIENT = re.compile(r"PAT\d{5}\.ZIP")
@@ -39,8 +41,13 @@ class Report(NamedTuple):
     unchecked: list[str]
 
 
-def verify(path: Path, progress: Progress = lambda done, total: None) -> Report:
-    """Verify an archive file and the digest beside it. Problems name members, never values."""
+def verify(
+    path: Path, progress: Progress = lambda done, total: None, trusted: Sequence[Any] | None = None
+) -> Report:
+    """Verify an archive file and the digest beside it. Problems name members, never values.
+
+    `trusted` (see `seal.authorities`) are the authorities that the signature must come from: with them, an unsigned archive is a
+    problem; without them (None), it is said not to be verified."""
     found: list[str] = []
     unchecked: list[str] = []
     checked = {"bytes": 0, "patient archives": 0}
@@ -65,12 +72,11 @@ def verify(path: Path, progress: Progress = lambda done, total: None) -> Report:
             file.seek(0)
             with zipfile.ZipFile(file) as outer:
                 found += _tail(file)
-                found += list(_members(outer, checked, progress))
+                found += list(_members(outer, checked, unchecked, progress, trusted))
     except _DAMAGED:
         found.append("The archive is not a readable ZIP file.")
     except OSError as error:
         found.append(f"The archive cannot be read ({type(error).__name__}).")
-    unchecked.append("SIGN.XML: not produced by this version; the issuer is not proved.")
     unchecked.append("PDF/A-1 conformity of the readable copies.")
     return Report(found, checked, unchecked)
 
@@ -82,7 +88,13 @@ def _digest(file: io.BufferedReader) -> str:
     return digest.hexdigest()
 
 
-def _members(outer: zipfile.ZipFile, checked: dict[str, int], progress: Progress) -> Iterator[str]:
+def _members(
+    outer: zipfile.ZipFile,
+    checked: dict[str, int],
+    unchecked: list[str],
+    progress: Progress,
+    trusted: Sequence[Any] | None,
+) -> Iterator[str]:
     infos = outer.infolist()
     names = [i.filename for i in infos]
     if len(set(names)) != len(names):
@@ -115,6 +127,7 @@ def _members(outer: zipfile.ZipFile, checked: dict[str, int], progress: Progress
     patients = [line for line in lines if line.type == "PATIENT"]
     if head.patients != len(patients) or head.transverse != len(lines) - len(patients):
         yield "MANIFEST.XML announces other counts than it lists."
+    yield from _signature(outer, head, lines, trusted, unchecked)
     listed = {line.name for line in lines}
     present = {n for n in names if _PATIENT.fullmatch(n) or n == "TRANSVERSE.ZIP"}
     for name in sorted(present - listed):
@@ -130,6 +143,29 @@ def _members(outer: zipfile.ZipFile, checked: dict[str, int], progress: Progress
         yield from _inner(outer, line.name, line.size, line.sha256, line.type == "PATIENT")
         checked["patient archives"] += line.type == "PATIENT"
         progress(done, len(lines))
+
+
+def _signature(
+    outer: zipfile.ZipFile, head: Head, lines: list[ArchiveLine], trusted: Sequence[Any] | None, unchecked: list[str]
+) -> Iterator[str]:
+    """SIGN.XML when there is one; that the archives are those of MANIFEST.XML is checked with each of them."""
+    if "SIGN.XML" not in outer.namelist():
+        if trusted is not None:
+            yield "SIGN.XML is missing: the archive is not signed, and an authority was given."
+        unchecked.append("The archive is not signed (no SIGN.XML): the issuer is not proved.")
+        return
+    if outer.getinfo("SIGN.XML").file_size > MAX_BYTES:
+        yield f"SIGN.XML is larger than {MAX_BYTES} bytes."
+        return
+    try:
+        with outer.open("MANIFEST.XML") as file:
+            described = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        data = outer.read("SIGN.XML")
+    except (OSError, *_DAMAGED):
+        yield "SIGN.XML is damaged."
+        return
+    present = {"MANIFEST.XML": described} | {line.name: line.sha256 for line in lines}
+    yield from seal.check(data, present, head, trusted, unchecked)
 
 
 def _form(outer: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[str]:

@@ -188,6 +188,9 @@ def guarded() -> Iterator[None]:
     except TransvaseError:
         raise
     except Exception as error:
+        # DuckDB answers Ctrl-C by an error of its own.
+        if isinstance(error, RuntimeError) and "interrupted" in str(error).lower():
+            raise Interrupted() from None
         frames = [f for f in traceback.extract_tb(error.__traceback__) if "transvase" in f.filename]
         last = frames[-1] if frames else None
         place = f"{Path(last.filename).name}:{last.lineno}" if last else "a library"

@@ -80,7 +80,8 @@ class Feed(Section):
     )
     seal_key: Path | None = Field(None, description="PEM private key of the seal.")
     vihf_mode: Literal["INDIRECTE", "DIRECTE"] = Field(
-        "INDIRECTE", description="Authentication mode that the VIHF states: certificates of the structure, or of a card."
+        "INDIRECTE",
+        description="Authentication mode that the VIHF states: certificates of the structure, or of a card.",
     )
     vihf_digest: Literal["sha256", "sha1"] = Field("sha256", description="Digest of the VIHF's signature.")
     signature_digest: Literal["sha1", "sha256"] = Field(

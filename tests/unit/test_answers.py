@@ -75,11 +75,11 @@ ANSWERS = [
     ("a code that is a sentence is not kept", 200, envelope(response(STATUS + "Failure", "Patient MARTIN inconnu")), Answer("refused", "unknown")),
     ("a code that is a number is not kept", 200, envelope(response(STATUS + "Failure", "180017599000157")), Answer("refused", "unknown")),
     ("our message is wrong", 400, envelope(fault("s:Sender")), Answer("refused", "Sender")),
-    ("our message is wrong, and why", 400, envelope(fault("s:Sender", "dmp:DMPInvalidCertificate")), Answer("refused", "DMPInvalidCertificate")),
+    ("our message is wrong, and why", 400, envelope(fault("s:Sender", "dmp:DMPAccessDeniedByRightsService")), Answer("refused", "DMPAccessDeniedByRightsService")),
     ("the particular reason is the last", 400, envelope(fault("s:Sender", "wsa:InvalidAddressingHeader", "wsa:InvalidAddress")),
      Answer("refused", "InvalidAddress")),
-    ("our message is wrong, in a multipart", 500, multipart(envelope(fault("s:Sender", "dmp:DMPInvalidCertificate"))),
-     Answer("refused", "DMPInvalidCertificate")),
+    ("our message is wrong, in a multipart", 500, multipart(envelope(fault("s:Sender", "dmp:DMPAccessDeniedByRightsService"))),
+     Answer("refused", "DMPAccessDeniedByRightsService")),
     # Refusals under which the registry may hold the document.
     *(
         (f"failure {code}", 200, envelope(response(STATUS + "Failure", code)), Answer("doubt", code))

@@ -298,6 +298,11 @@ def test_the_ledger_is_private_and_survives_reopening(lived: Ledger) -> None:
         assert again.broken() is None
 
 
+def test_an_intent_is_on_the_disk_before_the_sending(ledger: Ledger) -> None:
+    """No test can cut the power: the setting that makes SQLite wait for the disk is looked at instead (2 is FULL)."""
+    assert ledger._base.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
 def test_a_file_that_is_no_ledger(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"not a database, and long enough to be read as one" * 20)

@@ -1,11 +1,12 @@
-"""A structure's seal (ORG SIGN certificate and its key) and the XML-DSig vocabulary of what it signs: algorithms, digests, KeyInfo.
+"""A structure's seal for the DMP (ORG SIGN certificate and its key), and the XML-DSig vocabulary of what it signs.
 
-The key is loaded once and used from any thread. What is signed belongs to `exporters`; verifying is not done here, so that tests
-verify with another library.
+The key is loaded once and used from any thread. What is signed belongs to `exporters`; the archive's own signature, with other
+rules, to `exporters.seal`. Nothing is verified here: tests do it with another library.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from datetime import datetime
 from pathlib import Path
@@ -15,17 +16,13 @@ import pybase64
 
 from transvase.errors import CertificateRefused, Said
 from transvase.formats import safe_xml
+from transvase.formats.xades import DS, RSA_SHA256, SHA256
 
-DS = "http://www.w3.org/2000/09/xmldsig#"
 C14N_WITH_COMMENTS = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments"
-EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 
 Digest = Literal["sha1", "sha256"]
-DIGEST_METHOD: dict[Digest, str] = {"sha1": f"{DS}sha1", "sha256": "http://www.w3.org/2001/04/xmlenc#sha256"}
-SIGNATURE_METHOD: dict[Digest, str] = {
-    "sha1": f"{DS}rsa-sha1",
-    "sha256": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-}
+DIGEST_METHOD: dict[Digest, str] = {"sha1": f"{DS}sha1", "sha256": SHA256}
+SIGNATURE_METHOD: dict[Digest, str] = {"sha1": f"{DS}rsa-sha1", "sha256": RSA_SHA256}
 
 
 class Uncanonical(ValueError):
@@ -34,19 +31,15 @@ class Uncanonical(ValueError):
 
 class Seal(NamedTuple):
     """`subject` and `issuer` are RFC 2253 names, `serial` the certificate's number, `units` its OU values, among them the
-    Struct_IdNat of the structure (sheet vihf, 5); `der` the certificate."""
+    Struct_IdNat of the structure (sheet vihf, 5); `der` the certificate, `certificate` the same as KeyInfo holds it (base64)."""
 
     subject: str
     issuer: str
     serial: int
     units: tuple[str, ...]
     der: bytes
+    certificate: str
     key: Any
-
-    @property
-    def certificate(self) -> str:
-        """The certificate as KeyInfo holds it: base64 of DER."""
-        return pybase64.b64encode(self.der).decode()
 
     def sign(self, data: bytes, digest: Digest) -> str:
         """RSA PKCS#1 v1.5 signature of the bytes, base64; the same bytes always give the same signature."""
@@ -54,14 +47,25 @@ class Seal(NamedTuple):
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
         method = hashes.SHA1() if digest == "sha1" else hashes.SHA256()  # noqa: S303 - the public samples of the service
-        return pybase64.b64encode(self.key.sign(data, PKCS1v15(), method)).decode()
+        return _base64(self.key.sign(data, PKCS1v15(), method))
+
+    def holds(self, certificate: Path) -> bool:
+        """The PEM file begins with this seal's certificate."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        try:
+            found = x509.load_pem_x509_certificates(certificate.read_bytes())
+        except (OSError, ValueError):
+            return False
+        return found[0].public_bytes(Encoding.DER) == self.der
 
 
 def load(certificate: Path, key: Path, password: bytes | None, now: datetime, service: Said) -> Seal:
     """The seal of two PEM files, valid at `now` (aware). CertificateRefused names what cannot be used."""
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
     from cryptography.x509.oid import NameOID
 
     def refused(fr: str, en: str) -> CertificateRefused:
@@ -97,21 +101,56 @@ def load(certificate: Path, key: Path, password: bytes | None, now: datetime, se
     # Without these two names the library prints OIDs, where the public kit prints letters (sheet vihf, 2).
     names = {NameOID.GIVEN_NAME: "GN", NameOID.SURNAME: "SN"}
     units = found.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    from cryptography.hazmat.primitives.serialization import Encoding
-
+    der = found.public_bytes(Encoding.DER)
     return Seal(
         found.subject.rfc4514_string(names),
         found.issuer.rfc4514_string(names),
         found.serial_number,
         tuple(str(unit.value) for unit in units),
-        found.public_bytes(Encoding.DER),
+        der,
+        _base64(der),
         private,
     )
 
 
 def digest_value(data: bytes, digest: Digest) -> str:
     """Base64 of the digest of the bytes."""
-    return pybase64.b64encode(hashlib.new(digest, data, usedforsecurity=False).digest()).decode()
+    return _digest_value((data,), digest)
+
+
+def _digest_value(parts: tuple[bytes, ...], digest: Digest) -> str:
+    hashed = hashlib.new(digest, usedforsecurity=False)
+    for part in parts:
+        hashed.update(part)
+    return _base64(hashed.digest())
+
+
+def _base64(data: bytes) -> str:
+    text: str = pybase64.b64encode(data).decode()
+    return text
+
+
+# Stands for the base64 of a document while the XML around it is made canonical: a private character, kept as it is.
+_HERE = "\ue000".encode()
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n"
+
+
+def canonical_digest(data: bytes, digest: Digest) -> str:
+    """Base64 of the digest of a document's canonical form with comments. `Uncanonical` as `canonical`.
+
+    The base64 of an embedded file, which no canonical form changes, does not pass through the parser: a document of a megabyte costs
+    its digest and no more."""
+    mark = data.find(b'representation="B64"')
+    start = data.find(b">", mark) + 1
+    end = data.find(b"<", start)
+    held = data[start:end]
+    # Only base64 between a `>` and a `<`: it is text of an element, since an attribute's value holds no `<`.
+    if 0 <= mark < start < end and not held.translate(None, _BASE64) and _HERE not in data:
+        with contextlib.suppress(Uncanonical):
+            before, found, after = canonical(data[:start] + _HERE + data[end:], with_comments=True).partition(_HERE)
+            if found and _HERE not in after:
+                return _digest_value((before, held, after), digest)
+    return _digest_value((canonical(data, with_comments=True),), digest)
 
 
 def canonical(data: bytes, *, exclusive: bool = False, with_comments: bool = False) -> bytes:
