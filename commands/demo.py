@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from transvase.pipelines.execute import execute
     from transvase.sandbox.dmp import Sandbox
     from transvase.settings import load
+    from transvase.sources.synthetic.cabinet import STRUCTURES
     from transvase.sources.synthetic.practice import generate
 
     if options.schema is not None and not options.schema.is_file():
@@ -77,7 +78,10 @@ def run(options: argparse.Namespace) -> int:
         1,
         f"{sum(census.rows.values())} lignes, {sum(map(len, census.truth.values()))} défauts plantés",
     )
-    with Sandbox(folder / "dmp-local", database.with_suffix(".dmp-patients.csv"), clock) as sandbox:
+    # Struct_IdNat of the invented practice: 1 and its FINESS.
+    structure = f"1{STRUCTURES[0][2]}"
+    patients = database.with_suffix(".dmp-patients.csv")
+    with Sandbox(folder / "dmp-local", patients, clock, structure=structure, require_vihf=True) as sandbox:
         keys = sandbox.authority
         settings_file = folder / "transvase.toml"
         files.write(
@@ -89,6 +93,8 @@ def run(options: argparse.Namespace) -> int:
                 'contact_email = "portabilite@cabinet.invalid"\n\n'
                 f'[feed]\nenvironment = "sandbox"\nurl = "{sandbox.url}"\ncertificate = "{keys.client.relative_to(folder).as_posix()}"\n'
                 f'key = "{keys.client_key.relative_to(folder).as_posix()}"\nauthority = "{keys.ca.relative_to(folder).as_posix()}"\n'
+                f'seal_certificate = "{keys.seal.relative_to(folder).as_posix()}"\n'
+                f'seal_key = "{keys.seal_key.relative_to(folder).as_posix()}"\n'
                 "# Le DMP local n'a pas de quota.\nsubmissions_per_second = 1000.0\n"
             ).encode(),
         )

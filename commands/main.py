@@ -8,8 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
+from types import ModuleType
 
 from transvase.errors import Interrupted, TransvaseError, guarded
 
@@ -20,6 +23,8 @@ COMMANDS = {
     "extract": "Lire la base du cabinet. / Read the practice's database.",
     "export": "Produire l'archive de portabilité. / Make the portability archive.",
     "verify": "Vérifier une archive de portabilité. / Verify a portability archive.",
+    "import": "Reprendre une archive dans un dossier de travail. / Read an archive back into a work folder.",
+    "diff": "Comparer deux dossiers de travail ou archives. / Compare two work folders or archives.",
     "feed": "Alimenter le DMP. / Feed the DMP.",
     "audit": "Écrire le rapport d'audit. / Write the audit report.",
     "explain": "Dire ce qu'un document est devenu et pourquoi. / Say what became of a document and why.",
@@ -29,9 +34,14 @@ COMMANDS = {
 }
 
 
+def module_of(name: str) -> ModuleType:
+    """The module of a command; one whose name Python keeps for itself has an underscore."""
+    return import_module(f"transvase.commands.{name}{'_' * iskeyword(name)}")
+
+
 def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of one command, from its module."""
-    module = import_module(f"transvase.commands.{name}")
+    module = module_of(name)
     parser = argparse.ArgumentParser(prog=f"transvase {name}", description=module.__doc__)
     module.arguments(parser)
     common = parser.add_argument_group("commun / common")
@@ -70,16 +80,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     try:
         with guarded():
-            return int(import_module(f"transvase.commands.{given[0]}").run(options))
+            return int(module_of(given[0]).run(options))
     except TransvaseError as error:
         print(f"transvase: {error.sentence(options.lang)}", file=sys.stderr)
+        _forget(error)
         return error.exit_code
     except BaseException as error:
         # Inside a run Dagster answers Ctrl-C by an error of its own, no Exception either; only assets and pipelines know its class.
         if not isinstance(error, KeyboardInterrupt) and type(error).__name__ != "DagsterExecutionInterruptedError":
             raise
         print(f"transvase: {Interrupted().sentence(options.lang)}", file=sys.stderr)
+        _forget(error)
         return Interrupted.exit_code
+
+
+def _forget(error: BaseException | None) -> None:
+    """Let go of the frames that an error holds: DuckDB writes a page on stderr about connections that outlive the interpreter."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+        error = error.__context__
 
 
 if __name__ == "__main__":

@@ -16,6 +16,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--patients", type=Path, required=True, help="CSV ins,oid,state des DMP existants / DMPs that exist"
     )
     parser.add_argument("--port", type=int, default=8443, help="port sur 127.0.0.1 (0 : au choix) / port")
+    parser.add_argument(
+        "--structure",
+        default=None,
+        metavar="STRUCT_IDNAT",
+        help="structure des certificats créés, celle du cabinet pour signer / structure of the certificates, the practice's to sign",
+    )
     parser.add_argument("--clock", default=None, metavar="ISO", help="heure du serveur / the server's clock")
 
 
@@ -23,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Serve until interrupted; prints the lines to put under [feed]."""
     from datetime import UTC, datetime
 
+    from transvase.sandbox.authority import STRUCTURE
     from transvase.sandbox.dmp import serve
 
     if not options.patients.is_file():
@@ -35,11 +42,17 @@ def run(options: argparse.Namespace) -> int:
     def ready(url: str) -> None:
         folder = options.folder.resolve()
         print(f'[feed]\nenvironment = "sandbox"\nurl = "{url}"', flush=True)
-        for name, file in (("certificate", "client.pem"), ("key", "client.key"), ("authority", "ca.pem")):
+        for name, file in (
+            ("certificate", "client.pem"),
+            ("key", "client.key"),
+            ("authority", "ca.pem"),
+            ("seal_certificate", "seal.pem"),
+            ("seal_key", "seal.key"),
+        ):
             print(f'{name} = "{(folder / file).as_posix()}"', flush=True)
 
     try:
-        serve(options.folder, options.patients, options.port, clock, ready)
+        serve(options.folder, options.patients, options.port, clock, ready, structure=options.structure or STRUCTURE)
     except OSError as error:
         raise OutputUnwritable(path=f"127.0.0.1:{options.port}", reason=type(error).__name__) from None
     except ValueError as error:

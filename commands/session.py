@@ -24,18 +24,23 @@ def with_settings(parser: argparse.ArgumentParser, clock: bool = True) -> None:
         "--settings", type=Path, default=None, help="fichier de réglages (défaut : transvase.toml) / settings file"
     )
     if clock:
-        parser.add_argument(
-            "--clock",
-            default=None,
-            metavar="ISO",
-            help="heure de l'exécution, avec décalage / the run's clock, with its offset",
-        )
+        with_clock(parser)
         parser.add_argument(
             "--schema",
             type=Path,
             default=None,
             help="schéma XSD CI-SIS (CDA_extended.xsd) / official CDA schema to validate against",
         )
+
+
+def with_clock(parser: argparse.ArgumentParser) -> None:
+    """`--clock` for a command that dates what it writes."""
+    parser.add_argument(
+        "--clock",
+        default=None,
+        metavar="ISO",
+        help="heure de l'exécution, avec décalage / the run's clock, with its offset",
+    )
 
 
 def with_json(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +71,7 @@ def run_of(options: argparse.Namespace, *, resume: bool = False) -> Run:
     from transvase.model.clock import zone
 
     settings = config.load(options.settings) if options.settings else config.located()
-    clock = moment(options.clock) if getattr(options, "clock", None) else None
+    clock = moment(options.clock) if getattr(options, "clock", None) is not None else None
     if clock is None and resume:
         from transvase.exporters.portability import pending_clock
 

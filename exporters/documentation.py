@@ -120,9 +120,12 @@ def _dictionary() -> bytes:
 
 def _property(column: Column) -> dict[str, Any]:
     kind = {Kind.INTEGER: "integer", Kind.FLAG: "boolean"}.get(column.kind, "string")
-    found: dict[str, Any] = {"type": kind if column.required else [kind, "null"], "description": column.meaning_fr}
+    # Rows leave as they were found: what a declaration requires may be missing in the software, or unreadable in its type. The
+    # three columns that name a row are always there.
+    always = column.name in ("key", "source_table", "source_key")
+    found: dict[str, Any] = {"type": kind if always else [kind, "null"], "description": column.meaning_fr}
     if column.values:
-        found["enum"] = list(column.values) + ([] if column.required else [None])
+        found["enum"] = [*column.values, None]
     return found
 
 

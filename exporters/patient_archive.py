@@ -66,7 +66,7 @@ def build(
         versions.setdefault(row.document, []).append(row)
     for document in record.get("document", []):
         previous = ""
-        rows = sorted(versions.get(document.key, []), key=lambda v: (v.version, v.key))
+        rows = _numbered(versions.get(document.key, []))
         for version in rows:
             # A former software fed the last version; the id it used stays that of this version alone.
             fed_as = document.fed_unique_id if version is rows[-1] else None
@@ -128,6 +128,17 @@ def build(
             files.append((f"ORIGINAUX/{_name(rank)}.{one.original[1]}", one.original[0], True))
     files.append(("DONNEES.JSON", _data(patient, record, lines), True))
     return PatientArchive(zip_stream.build(files, moment), patient_id, lines)
+
+
+def _numbered(rows: list[Any]) -> list[Any]:
+    """Versions in order, each under a number of its own from 1, as recorded wherever that can serve: identifiers hang on it, and a
+    software may have recorded none, zero, or the same twice."""
+    out: list[Any] = []
+    last = 0
+    for row in sorted(rows, key=lambda v: (v.version is None, v.version or 0, v.key)):
+        last = max(last + 1, row.version or 1)
+        out.append(row._replace(version=last))
+    return out
 
 
 def _name(rank: int) -> str:

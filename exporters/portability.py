@@ -242,12 +242,16 @@ def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Pa
     if workers == 1 or len(waiting) < 2:
         if waiting:
             _start(job)
-            for lot in waiting:
-                keep(lot, _lot(lot, str(folder)))
-            _stop()
+            try:
+                for lot in waiting:
+                    keep(lot, _lot(lot, str(folder)))
+            finally:
+                _stop()
     else:
         # Spawned, not forked: the same on every system, and DuckDB's threads do not survive a fork.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(job,)) as pool:
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(job,)
+        ) as pool:
             running = {pool.submit(_lot, lot, str(folder)): lot for lot in waiting}
             try:
                 while running:

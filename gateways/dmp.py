@@ -33,6 +33,7 @@ _UNIQUE = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
 AT_WORK = frozenset({"XDSDuplicateUniqueIdInRegistry", "XDSNonIdenticalHash", "PartialSuccess", "DuplicateMessageID"})
 # A peer that closes without a word refuses no certificate: that comes as an alert.
 _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_IN_ONE_PIECE = 1 << 20
 # Our code for the answer to another message.
 STALE = "stale"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
@@ -168,7 +169,8 @@ class Dmp:
             connection.putheader("Content-Type", content_type)
             connection.putheader("Content-Length", str(length))
             connection.endheaders()
-            for part in parts:
+            # A small message leaves in one piece, a large one is not copied.
+            for part in (b"".join(parts),) if length < _IN_ONE_PIECE else parts:
                 connection.send(part)
         except ssl.SSLError as error:
             # TLS 1.3 ends the handshake before the server has looked at our certificate: it hangs up on the first bytes.

@@ -83,6 +83,7 @@ def load(product: str) -> Mapping:
     for name in queries:
         if name not in TABLES or name == "native":
             raise wrong(f"sql/{name}.sql", "no canonical table has this name")
+
     def read(name: str, *needed: str) -> list[dict[str, str]]:
         try:
             found = rows(folder / name)
@@ -94,7 +95,9 @@ def load(product: str) -> Mapping:
         return found
 
     codes = {
-        p.stem: tuple((r["local"], r["code"], r.get("reason") or "") for r in read(f"mappings/{p.name}", "local", "code"))
+        p.stem: tuple(
+            (r["local"], r["code"], r.get("reason") or "") for r in read(f"mappings/{p.name}", "local", "code")
+        )
         for p in sorted((folder / "mappings").glob("*.csv"))
     }
     columns: dict[tuple[str, str], ColumnUse] = {}

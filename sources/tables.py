@@ -49,14 +49,17 @@ class TableWriter:
         columns = list(zip(*rows, strict=True))
         # Rows without a patient sort first, in slot -1: they belong to the transverse part.
         slots = pa.array(
-            [slot(as_text(v)) if v is not None else -1 for v in columns[at]] if at >= 0 else [-1] * len(rows), pa.int16()
+            [slot(as_text(v)) if v is not None else -1 for v in columns[at]] if at >= 0 else [-1] * len(rows),
+            pa.int16(),
         )
         arrays = []
         misfits: list[Misfit] = []
         for values, column in zip(columns, self._table.columns, strict=True):
             bad: list[int] = []
             arrays.append(_column(values, column.kind, bad))
-            misfits += [(rows[i][-2], rows[i][-1], rows[i][at] if at >= 0 else None, column.name, values[i]) for i in bad]
+            misfits += [
+                (rows[i][-2], rows[i][-1], rows[i][at] if at >= 0 else None, column.name, values[i]) for i in bad
+            ]
         self._writer.write_batch(pa.record_batch([slots, *arrays], schema=self._arrow))
         self.rows += len(rows)
         return misfits

@@ -41,9 +41,7 @@ class Report(NamedTuple):
     unchecked: list[str]
 
 
-def verify(
-    path: Path, progress: Progress = lambda done, total: None, trusted: Sequence[Any] | None = None
-) -> Report:
+def verify(path: Path, progress: Progress = lambda done, total: None, trusted: Sequence[Any] | None = None) -> Report:
     """Verify an archive file and the digest beside it. Problems name members, never values.
 
     `trusted` (see `seal.authorities`) are the authorities that the signature must come from: with them, an unsigned archive is a

@@ -99,7 +99,9 @@ def read(data: bytes) -> Signed:
         raise _Refused("its root is not a signature")
     _unambiguous(root)
     parts = list(root.iterchildren())
-    if [p.tag for p in parts] != [f"{{{DS}}}{n}" for n in ("SignedInfo", "SignatureValue", "KeyInfo", "Object", "Object")]:
+    if [p.tag for p in parts] != [
+        f"{{{DS}}}{n}" for n in ("SignedInfo", "SignatureValue", "KeyInfo", "Object", "Object")
+    ]:
         raise _Refused("it is not of the form that this program verifies")
     signed_info, value, key_info, first, second = parts
     properties = _only(_only(first, XADES, "QualifyingProperties"), XADES, "SignedProperties")

@@ -57,7 +57,7 @@ def patient(archive: XdmArchive, where: str, known: set[str], sink: Sink) -> Non
     originals: dict[str, str] = {}
     for entry in archive.names:
         if entry.startswith("ORIGINAUX/"):
-            originals.setdefault(entry.removeprefix("ORIGINAUX/").split(".")[0], entry)
+            originals.setdefault(entry.removeprefix("ORIGINAUX/").partition(".")[0], entry)
     for row in map(_VERSION._make, tables.get("document_version", [])):
         if not row.sha256 or sink.holds(row.sha256):
             continue
@@ -112,7 +112,7 @@ def _contents(archive: XdmArchive, uri: str, originals: dict[str, str]) -> Itera
     if not _URI.fullmatch(uri):
         return
     try:
-        if original := originals.get(uri.split(".")[0]):
+        if original := originals.get(uri[: uri.index(".")]):
             yield archive.read(original)
         data = archive.read(f"IHE_XDM/SUBSET01/{uri}")
         yield data
@@ -167,7 +167,12 @@ def _unsafe(infos: list[zipfile.ZipInfo]) -> str:
 
 
 def _lines(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, known: set[str], wanted: dict[str, list[str]], sink: Sink
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    name: str,
+    known: set[str],
+    wanted: dict[str, list[str]],
+    sink: Sink,
 ) -> None:
     """Rows of a table, one JSON object a line; those of patients whose record was read are there already."""
     table = TABLES[name]
@@ -199,9 +204,7 @@ def _lines(
     sink.add(name, rows)
 
 
-def _orphans(
-    archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], wanted: dict[str, list[str]], sink: Sink
-) -> None:
+def _orphans(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], wanted: dict[str, list[str]], sink: Sink) -> None:
     """Bodies of documents without a patient; those found leave `wanted`."""
     for rank, info in enumerate(infos, 1):
         if not _ORPHAN.fullmatch(info.filename):

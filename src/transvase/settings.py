@@ -135,13 +135,12 @@ def load(file: Path) -> Settings:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SettingsInvalid(
-            name="(file)", file=file.name, what="the file does not exist, run `transvase init`"
-        ) from None
+        what = Said("le fichier n'existe pas, lancez `transvase init`", "the file does not exist, run `transvase init`")
+        raise SettingsInvalid(name="(file)", file=file.name, what=what) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(
-            name="(file)", file=file.name, what=f"it cannot be read: {type(error).__name__}"
-        ) from None
+        kind = type(error).__name__
+        what = Said(f"il n'est pas lisible ({kind})", f"it cannot be read ({kind})")
+        raise SettingsInvalid(name="(file)", file=file.name, what=what) from None
     try:
         settings = Settings.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

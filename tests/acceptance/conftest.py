@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -80,7 +81,11 @@ class Office(NamedTuple):
         )
 
     def call(self, *arguments: object, clock: bool = True) -> list[str]:
-        extra = ["--clock", CLOCK.isoformat()] if clock and arguments[0] in ("check", "extract", "export", "feed", "audit") else []
+        extra = (
+            ["--clock", CLOCK.isoformat()]
+            if clock and arguments[0] in ("check", "extract", "export", "feed", "audit")
+            else []
+        )
         return [COMMAND, *map(str, arguments), *extra]
 
     def final_names(self) -> set[str]:
@@ -102,7 +107,7 @@ def only_one_patient(path: Path) -> None:
     ((kept,),) = base.execute("SELECT PAT_ID FROM T_PATIENT ORDER BY substr(PAT_DTN, 7) DESC LIMIT 1").fetchall()
     for (table,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         for column in [c[1] for c in base.execute(f"PRAGMA table_info({table})")]:
-            if column.endswith("_PAT") or (table, column) == ("T_PATIENT", "PAT_ID"):
+            if re.fullmatch("[A-Z]{3}_PAT", column) or (table, column) == ("T_PATIENT", "PAT_ID"):
                 base.execute(f"DELETE FROM {table} WHERE {column} IS NOT ?", (kept,))
     base.execute("DELETE FROM T_DOC_CONTENU WHERE CNT_DOC NOT IN (SELECT DOC_ID FROM T_DOC)")
     for table in ("T_CORRESP", "T_RDV", "T_TRACE", "T_MESURE", "T_VACCIN"):
@@ -159,7 +164,15 @@ def refused() -> Callable[..., str]:
         lines = done.stderr.splitlines()
         said = [line for line in lines if line.startswith("transvase: ")]
         assert (done.returncode, len(said)) == (code, 1), done.stderr
-        progress = ("extraction : ", "contrôles : ", "verdicts : ", "archives : ", "assemblage : ", "DMP : ", "vérification : ")
+        progress = (
+            "extraction : ",
+            "contrôles : ",
+            "verdicts : ",
+            "archives : ",
+            "assemblage : ",
+            "DMP : ",
+            "vérification : ",
+        )
         assert [line for line in lines if line not in said and not line.startswith(progress)] == []
         assert "Traceback" not in done.stdout
         return said[0].removeprefix("transvase: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sqlite3
 import zipfile
 from collections.abc import Callable
@@ -92,7 +93,9 @@ def small(make: Callable[..., Exported], tmp_path_factory: pytest.TempPathFactor
     path = folder / "cabinet.sqlite3"
     generate(path, clock=CLOCK, document_size=500)
     keep_one_patient(path)
-    return make(path, folder)
+    made = make(path, folder)
+    assert made.facts["documents"] == 2
+    return made
 
 
 HOSTILE = "O'B/R\\I:E*N?\"<&>|\u0001\u2028 \U0001f600 " + "É" * 60
@@ -164,9 +167,21 @@ def plant(path: Path) -> None:
         "INSERT INTO T_DOC_CONTENU VALUES (?, ?, 1, ?, NULL, NULL, NULL, ?)",
         [(81, 81, "0001-01-01 00:00:00", b"a"), (82, 82, "9999-12-31 23:59:59", b"b"), (83, 83, None, b"c")],
     )
-    base.execute("UPDATE T_PATIENT SET PAT_DTN = '01/01/0001', PAT_DECES = '31/12/9999' WHERE PAT_ID = ?", (patients[1],))
+    base.execute(
+        "UPDATE T_PATIENT SET PAT_DTN = '01/01/0001', PAT_DECES = '31/12/9999' WHERE PAT_ID = ?", (patients[1],)
+    )
+    # Versions that no number tells apart.
+    base.execute(
+        "INSERT INTO T_DOC (DOC_ID, DOC_PAT, DOC_ORIG, DOC_DT) VALUES (84, ?, 'I', '2026-01-06')", (patients[1],)
+    )
+    base.executemany(
+        "INSERT INTO T_DOC_CONTENU VALUES (?, 84, ?, NULL, NULL, NULL, NULL, ?)",
+        [(n, version, b"version %d" % n) for n, version in enumerate((1, 1, 0, -3, "deux", "", 7, 2), 840)],
+    )
     # A content whose document is gone, one without content, one document of nobody.
-    base.execute("INSERT INTO T_DOC_CONTENU VALUES (90, 9999, 1, NULL, NULL, NULL, NULL, ?)", (b"content of no document",))
+    base.execute(
+        "INSERT INTO T_DOC_CONTENU VALUES (90, 9999, 1, NULL, NULL, NULL, NULL, ?)", (b"content of no document",)
+    )
     base.execute("INSERT INTO T_DOC (DOC_ID, DOC_PAT, DOC_ORIG) VALUES (91, ?, 'E')", (patients[2],))
     base.execute("INSERT INTO T_DOC (DOC_ID, DOC_ORIG) VALUES (92, 'P')")
     base.execute("INSERT INTO T_DOC_CONTENU VALUES (92, 92, 1, NULL, NULL, NULL, NULL, ?)", (b"document of nobody",))
@@ -180,7 +195,7 @@ def keep_one_patient(path: Path) -> None:
     ((kept,),) = base.execute("SELECT PAT_ID FROM T_PATIENT ORDER BY substr(PAT_DTN, 7) DESC LIMIT 1").fetchall()
     for (table,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         for column in [c[1] for c in base.execute(f"PRAGMA table_info({table})")]:
-            if column.endswith("_PAT") or (table, column) == ("T_PATIENT", "PAT_ID"):
+            if re.fullmatch("[A-Z]{3}_PAT", column) or (table, column) == ("T_PATIENT", "PAT_ID"):
                 base.execute(f"DELETE FROM {table} WHERE {column} IS NOT ?", (kept,))
     base.execute("DELETE FROM T_DOC_CONTENU WHERE CNT_DOC NOT IN (SELECT DOC_ID FROM T_DOC)")
     base.commit()

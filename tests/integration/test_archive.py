@@ -185,7 +185,7 @@ def test_port_52_the_synthesis_is_the_first_document_of_each_patient(dossiers):
 
 
 def test_port_53_index_is_xhtml_naming_the_issuer_and_linking_the_readme(practice, dossiers):
-    (structure,) = [p for p in rows(practice, "practice")][:1]
+    structure = rows(practice, "practice")[0]
     for files in dossiers.values():
         page = etree.fromstring(files["INDEX.HTM"])
         assert page.tag == "{http://www.w3.org/1999/xhtml}html"
@@ -197,7 +197,7 @@ def test_port_53_index_is_xhtml_naming_the_issuer_and_linking_the_readme(practic
 
 def test_port_54_readme_is_ascii_with_crlf_at_the_three_levels(practice, dossiers, transverse):
     levels = [practice.members["README.TXT"], transverse["README.TXT"], *(f["README.TXT"] for f in dossiers.values())]
-    (structure,) = rows(practice, "practice")[:1]
+    structure = rows(practice, "practice")[0]
     for text in levels:
         assert text.isascii()
         assert text.endswith(b"\r\n")
@@ -241,7 +241,7 @@ def test_port_60_patient_id_if_and_only_if_the_archive_is_of_a_patient(lines):
 
 def test_port_61_patient_id_is_cx_national_only_when_the_identity_is_qualified(practice, lines, data):
     states = dict(
-        duckdb.sql(f"SELECT patient, qualified FROM '{practice.work}/verdicts/identities.parquet'").fetchall()  # noqa: S608
+        duckdb.sql(f"SELECT patient, qualified FROM '{practice.work}/verdicts/identities.parquet'").fetchall()
     )
     kinds = Counter()
     for name, line in lines.items():
@@ -342,7 +342,7 @@ def test_port_72_and_73_hash_is_sha1_size_is_bytes_uri_is_the_file(dossiers):
 def test_port_74_one_patient_id_per_archive_and_the_local_number_as_source(lines, dossiers, data):
     for name, files in dossiers.items():
         cx = lines[name].findtext(f"{M}patientId")
-        for node, slots in entries(files):
+        for node, _ in entries(files):
             ids = {e.get("identificationScheme"): e.get("value") for e in node.findall(f"{R}ExternalIdentifier")}
             assert ids[SCHEMES["patientID"]] == cx
         _, first = next(entries(files))
@@ -409,7 +409,10 @@ def test_port_20_every_row_of_a_patient_is_in_exactly_one_place(practice, data, 
     if table in OF_BOTH:
         strays = [r for r in jsonl(transverse, f"{table.upper()}.JSONL") if r["patient"] not in known]
     assert frozen(found + strays) == frozen(rows(practice, table))
-    assert len(found) + len(strays) == json.loads((practice.work / "canonical/extraction.json").read_bytes())["rows"][table]
+    assert (
+        len(found) + len(strays)
+        == json.loads((practice.work / "canonical/extraction.json").read_bytes())["rows"][table]
+    )
 
 
 @pytest.mark.parametrize("table", ["practice", "practitioner", "correspondent", "billing", "native"])
@@ -450,7 +453,9 @@ def test_every_version_of_a_document_says_what_became_of_it(practice, data):
 
 
 def test_port_26_negative_and_missing_stay_apart(practice, data):
-    said = Counter(r["assertion"] for c in data.values() for t in ("problem", "allergy") for r in c["tables"].get(t, []))
+    said = Counter(
+        r["assertion"] for c in data.values() for t in ("problem", "allergy") for r in c["tables"].get(t, [])
+    )
     expected = Counter(r["assertion"] for t in ("problem", "allergy") for r in rows(practice, t))
     assert said == expected
     assert said["denied"] > 0
@@ -490,7 +495,9 @@ def test_port_35_traces_are_lines_of_rfc_5424(practice, transverse):
         match = SYSLOG.fullmatch(line)
         assert match is not None
         assert int(match["pri"]) < 192
-    assert Counter(re.search(r'patient="([^"]*)"', line)[1] for line in found) == Counter(t["patient"] or "" for t in traces)  # type: ignore[index]
+    assert Counter(re.search(r'patient="([^"]*)"', line)[1] for line in found) == Counter(
+        t["patient"] or "" for t in traces
+    )  # type: ignore[index]
 
 
 def test_port_84_every_file_of_the_archive_matches_a_line_of_the_file_list(practice, dossiers, transverse):

@@ -132,7 +132,9 @@ def test_the_clock_of_an_interrupted_export_is_kept_until_it_ends(work, tmp_path
     assert portability.pending_clock(work) is None
 
 
-@pytest.mark.parametrize("damage", ["cut part", "no part", "no index", "index cut", "index of another form", "empty index"])
+@pytest.mark.parametrize(
+    "damage", ["cut part", "no part", "no index", "index cut", "index of another form", "empty index"]
+)
 def test_a_spoilt_part_is_made_again(practice, work, tmp_path, monkeypatch, damage):
     kill_when(start(tmp_path), lambda: len(list((work / "parts").glob("*/lot-*.json"))) >= 2)
     index = min((work / "parts").glob("*/lot-*.json"))

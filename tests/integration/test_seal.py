@@ -75,7 +75,9 @@ def issue(
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca, path_length), critical=True)
         .add_extension(
-            x509.KeyUsage(digital_signature=signing and not ca, content_commitment=signing and not ca, key_cert_sign=ca, **usage),
+            x509.KeyUsage(
+                digital_signature=signing and not ca, content_commitment=signing and not ca, key_cert_sign=ca, **usage
+            ),
             critical=True,
         )
     )
@@ -172,7 +174,9 @@ def check(tmp_path, trusted) -> Callable[..., Report]:
     """Verify members put together again in our form, beside a digest of themselves: only the signature can betray them."""
 
     def run(members: dict[str, bytes], authority: Path | None = trusted) -> Report:
-        data = zip_stream.build([(n, d, not n.endswith(".ZIP")) for n, d in members.items()], CLOCK.replace(tzinfo=None))
+        data = zip_stream.build(
+            [(n, d, not n.endswith(".ZIP")) for n, d in members.items()], CLOCK.replace(tzinfo=None)
+        )
         (tmp_path / NAME).write_bytes(data)
         (tmp_path / f"{NAME}.sha256").write_text(hashlib.sha256(data).hexdigest())
         return verify(tmp_path / NAME, trusted=authorities(authority) if authority else None)
@@ -284,11 +288,15 @@ def test_a_large_export_is_signed_in_little_memory(authority, tmp_path):
     """Ten thousand archives: the text is megabytes, SignedInfo less than two kilobytes, and nothing of it is held."""
     import tracemalloc
 
-    signer = seal.load(**{k.removeprefix("signing_"): v for k, v in pem(tmp_path, authority.seal).items()}, password=None)
+    signer = seal.load(
+        **{k.removeprefix("signing_"): v for k, v in pem(tmp_path, authority.seal).items()}, password=None
+    )
     assert signer
     tracemalloc.start()
     total = 0
-    for chunk in seal.seal(signer, "x", CLOCK, "0" * 64, lambda: ((f"PAT{n:05d}.ZIP", f"{n:064x}") for n in range(10_000))):
+    for chunk in seal.seal(
+        signer, "x", CLOCK, "0" * 64, lambda: ((f"PAT{n:05d}.ZIP", f"{n:064x}") for n in range(10_000))
+    ):
         total += len(chunk)
         assert len(chunk) < 5_000
     peak = tracemalloc.get_traced_memory()[1]
@@ -347,7 +355,11 @@ def test_an_archive_changed_after_signing_is_reported_though_the_manifest_follow
     import io
 
     with zipfile.ZipFile(io.BytesIO(files[name])) as inner:
-        kept = [(i.filename, inner.read(i), True) for i in inner.infolist() if i.filename not in ("DONNEES.JSON", "TRANSVERSE/ACCES.LOG")]
+        kept = [
+            (i.filename, inner.read(i), True)
+            for i in inner.infolist()
+            if i.filename not in ("DONNEES.JSON", "TRANSVERSE/ACCES.LOG")
+        ]
     changed = {**files, name: zip_stream.build(kept, CLOCK.replace(tzinfo=None))}
     problems = check(relisted(changed)).problems
     assert f"SIGN.XML: {name} changed after signing." in problems
@@ -372,7 +384,9 @@ def test_a_manifest_changed_after_signing_is_reported(check, files, pattern, by)
 def test_a_patient_added_or_removed_after_signing_is_reported(check, files):
     text = files["MANIFEST.XML"].decode()
     line = re.search(r" *<Archive><archiveid>PAT00001.*?</Archive>\n", text)[0]
-    more = text.replace(line, line + line.replace("PAT00001", "PAT00002")).replace("<patientArchiveCount>1", "<patientArchiveCount>2")
+    more = text.replace(line, line + line.replace("PAT00001", "PAT00002")).replace(
+        "<patientArchiveCount>1", "<patientArchiveCount>2"
+    )
     added = check({**files, "MANIFEST.XML": more.encode(), "PAT00002.ZIP": files["PAT00001.ZIP"]}).problems
     assert "SIGN.XML: PAT00002.ZIP is not signed." in added
     less = text.replace(line, "").replace("<patientArchiveCount>1", "<patientArchiveCount>0")
@@ -381,7 +395,9 @@ def test_a_patient_added_or_removed_after_signing_is_reported(check, files):
 
 
 def test_the_signature_of_another_export_is_reported(check, files, authority, practice_copy, tmp_path):
-    job = practice_copy(tmp_path)._replace(clock=(CLOCK + timedelta(hours=1)).isoformat(), **pem(tmp_path, authority.seal))
+    job = practice_copy(tmp_path)._replace(
+        clock=(CLOCK + timedelta(hours=1)).isoformat(), **pem(tmp_path, authority.seal)
+    )
     facts = portability.export(job, tmp_path / "out", {}, workers=1)
     with zipfile.ZipFile(tmp_path / "out" / facts["archive"]) as archive:
         other = archive.read("SIGN.XML")
@@ -433,7 +449,11 @@ def test_any_edit_of_sign_xml_is_reported(check, files):
 def test_bytes_of_sign_xml_flipped_one_after_the_other_are_reported(check, files):
     """Every 97th byte, and the last ones of each base64 value, whose unused bits a lax reader would let pass."""
     data = files["SIGN.XML"]
-    ends = [m.start() - n for m in re.finditer(rb"</ds:(?:SignatureValue|X509Certificate|DigestValue)>", data) for n in (1, 2, 3)]
+    ends = [
+        m.start() - n
+        for m in re.finditer(rb"</ds:(?:SignatureValue|X509Certificate|DigestValue)>", data)
+        for n in (1, 2, 3)
+    ]
     for at in sorted({*range(60, len(data), 97), *ends}):
         flipped = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         assert check({**files, "SIGN.XML": flipped}).problems, at
@@ -442,7 +462,9 @@ def test_bytes_of_sign_xml_flipped_one_after_the_other_are_reported(check, files
 # -- Certificates ---------------------------------------------------------------------------------------------------------------
 
 
-def resigned(files: dict[str, bytes], pair: Pair, time: datetime = CLOCK, chain: tuple[Pair, ...] = ()) -> dict[str, bytes]:
+def resigned(
+    files: dict[str, bytes], pair: Pair, time: datetime = CLOCK, chain: tuple[Pair, ...] = ()
+) -> dict[str, bytes]:
     """The archive signed by another pair, without the checks that an export makes."""
     export_id = re.search(r"<exportId>([^<]+)<", files["MANIFEST.XML"].decode())[1]  # type: ignore[index]
     method = seal.RSA_SHA256 if isinstance(pair.key, rsa.RSAPrivateKey) else seal.ECDSA_SHA256
@@ -474,7 +496,9 @@ def test_a_signature_made_again_by_the_same_hand_is_good(check, files, authority
         pytest.param(lambda a, s: (issue(owner(s), a.middle, key=rsa.generate_private_key(65537, 1024)), (a.middle,)), "algorithm is not accepted", id="short key"),
     ],
 )  # fmt: skip
-def test_a_certificate_that_does_not_answer_for_the_archive_is_reported(check, files, authority, structure, wrong, sentence):
+def test_a_certificate_that_does_not_answer_for_the_archive_is_reported(
+    check, files, authority, structure, wrong, sentence
+):
     pair, chain = wrong(authority, structure)
     assert any(sentence in p for p in check(resigned(files, pair, chain=chain)).problems)
 
@@ -530,7 +554,10 @@ def test_an_unsigned_archive_says_so_and_fails_where_an_authority_is_required(ch
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "transvase.commands.main", *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "transvase.commands.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
@@ -544,4 +571,6 @@ def test_verify_with_an_authority(signed, trusted, small, tmp_path):
 
 
 def test_the_clock_of_a_signature_is_that_of_the_export(files):
-    assert datetime.fromisoformat(etree.fromstring(files["SIGN.XML"]).findtext(f".//{XADES}SigningTime")).astimezone(UTC) == CLOCK.astimezone(UTC)
+    assert datetime.fromisoformat(etree.fromstring(files["SIGN.XML"]).findtext(f".//{XADES}SigningTime")).astimezone(
+        UTC
+    ) == CLOCK.astimezone(UTC)

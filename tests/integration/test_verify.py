@@ -226,7 +226,9 @@ def test_a_name_that_stands_twice_is_reported(check, good, name):
     assert any("same name twice" in p for p in check(double, "sealed").problems)
 
 
-@pytest.mark.parametrize("name", ["EXTRA.TXT", "PAT1.ZIP", "MANIFEST.JSON", "INDEX.HTM", "DOCUMENTATION.TXT", "CON", "é.txt"])
+@pytest.mark.parametrize(
+    "name", ["EXTRA.TXT", "PAT1.ZIP", "MANIFEST.JSON", "INDEX.HTM", "DOCUMENTATION.TXT", "CON", "é.txt"]
+)
 def test_a_member_outside_the_layout_is_reported(check, good, name):
     assert any("layout" in p for p in check(rebuilt({**members(good), name: b"x"}), "sealed").problems)
 
@@ -283,7 +285,9 @@ def test_an_edited_manifest_is_reported(check, good, pattern, by):
 def test_the_published_example_s_spelling_of_types_is_read(check, good):
     """PORT-64: be tolerant on read."""
     files = members(good)
-    text = files["MANIFEST.XML"].decode().replace("<type>PATIENT", "<type>Patient").replace("<type>TRANS", "<type>Trans")
+    text = (
+        files["MANIFEST.XML"].decode().replace("<type>PATIENT", "<type>Patient").replace("<type>TRANS", "<type>Trans")
+    )
     assert check(rebuilt({**files, "MANIFEST.XML": text.encode()}), "sealed").problems == []
 
 
@@ -294,19 +298,28 @@ def bomb(name: str, size: int) -> bytes:
     return zip_stream.build([(name, bytes(size), True)], CLOCK)
 
 
+def zipped(files: dict[str, bytes]) -> bytes:
+    return zip_stream.build([(n, d, True) for n, d in files.items()], CLOCK)
+
+
+METADATA = "IHE_XDM/SUBSET01/METADATA.XML"
+
+
 @pytest.mark.parametrize(
     "inner",
     [
         pytest.param(lambda files: b"", id="empty"),
         pytest.param(lambda files: b"not a zip at all", id="not-a-zip"),
-        pytest.param(lambda files: zip_stream.build([], CLOCK), id="no-member"),
-        pytest.param(lambda files: bomb("IHE_XDM/SUBSET01/METADATA.XML", 60_000_000), id="bomb"),
-        pytest.param(lambda files: zip_stream.build([(n, d, True) for n, d in files.items() if n != "IHE_XDM/SUBSET01/METADATA.XML"], CLOCK), id="no-metadata"),
-        pytest.param(lambda files: zip_stream.build([(n, d + (b" " if n.endswith("DOC0001.XML") else b""), True) for n, d in files.items()], CLOCK), id="one-space-more"),
-        pytest.param(lambda files: zip_stream.build([*((n, d, True) for n, d in files.items()), ("../../etc/passwd", b"x", True)], CLOCK), id="path-that-goes-up"),
-        pytest.param(lambda files: zip_stream.build([*((n, d, True) for n, d in files.items()), ("IHE_XDM/SUBSET01/DOC9999.XML", b"x", True)], CLOCK), id="undescribed-file"),
+        pytest.param(lambda files: zipped({}), id="no-member"),
+        pytest.param(lambda files: bomb(METADATA, 60_000_000), id="bomb"),
+        pytest.param(lambda files: zipped({n: d for n, d in files.items() if n != METADATA}), id="no-metadata"),
+        pytest.param(
+            lambda f: zipped({n: d + b" " * n.endswith("DOC0001.XML") for n, d in f.items()}), id="one-space-more"
+        ),
+        pytest.param(lambda files: zipped({**files, "../../etc/passwd": b"x"}), id="path-that-goes-up"),
+        pytest.param(lambda files: zipped({**files, "IHE_XDM/SUBSET01/DOC9999.XML": b"x"}), id="undescribed-file"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_patient_archive_is_reported_even_when_the_manifest_lists_it_as_it_is(check, good, inner):
     files = members(good)
     files["PAT00001.ZIP"] = inner(members(files["PAT00001.ZIP"]))
@@ -321,7 +334,10 @@ def test_a_bad_patient_archive_is_reported_even_when_the_manifest_lists_it_as_it
         pytest.param(b"not a zip at all", id="not-a-zip"),
         pytest.param(zip_stream.build([], CLOCK), id="no-member"),
         pytest.param(bomb("TRANSVERSE/NATIVE.JSONL", 60_000_000), id="bomb"),
-        pytest.param(zip_stream.build([("README.TXT", b"", False), ("TRANSVERSE/../x", b"", False)], CLOCK), id="path-that-goes-up"),
+        pytest.param(
+            zip_stream.build([("README.TXT", b"", False), ("TRANSVERSE/../x", b"", False)], CLOCK),
+            id="path-that-goes-up",
+        ),
         pytest.param(zip_stream.build([("README.TXT", b"", False)] * 2, CLOCK), id="same-name-twice"),
     ],
 )
@@ -385,7 +401,10 @@ def test_problems_name_members_and_quote_nothing_of_a_patient(check, good, small
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "transvase.commands.main", *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "transvase.commands.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 

@@ -119,7 +119,9 @@ def fill(path: Path, **tables: list[tuple[Any, ...]]) -> Path:
             table = {"weird": "we\"ird t'able"}.get(table, table)
             for row in rows:
                 marks = ", ".join("CAST(? AS TEXT)" if isinstance(v, Raw) else "?" for v in row)
-                base.execute(f"INSERT INTO {q(table)} VALUES ({marks})", [v.data if isinstance(v, Raw) else v for v in row])
+                base.execute(
+                    f"INSERT INTO {q(table)} VALUES ({marks})", [v.data if isinstance(v, Raw) else v for v in row]
+                )
     return path
 
 
@@ -156,7 +158,23 @@ def plain(value: Any) -> Any:
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20) | st.sampled_from(
-    ["", "12", " 12 ", "1_000", "١٢", "0x10", "1.5", "2026-02-30", "0001-01-01", "31/02/1950", "'", '"', "\0", "a\r\nb", "9" * 30]
+    [
+        "",
+        "12",
+        " 12 ",
+        "1_000",
+        "١٢",
+        "0x10",
+        "1.5",
+        "2026-02-30",
+        "0001-01-01",
+        "31/02/1950",
+        "'",
+        '"',
+        "\0",
+        "a\r\nb",
+        "9" * 30,
+    ]
 )
 raws = st.binary(max_size=12).map(Raw) | st.sampled_from([Raw(b"\x81"), Raw(b"\xe9t\xe9"), Raw(b"\xed\xa0\x80")])
 integers = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, 2, -1])
@@ -167,7 +185,10 @@ keys = st.lists(texts | integers, unique_by=str, max_size=12)
 
 @st.composite
 def bases(draw: st.DrawFn) -> dict[str, list[tuple[Any, ...]]]:
-    people = [(k, draw(cells), draw(cells), draw(st.sampled_from([1, 1, 0, None])), draw(cells), draw(cells)) for k in draw(keys)]
+    people = [
+        (k, draw(cells), draw(cells), draw(st.sampled_from([1, 1, 0, None])), draw(cells), draw(cells))
+        for k in draw(keys)
+    ]
     contents = [
         (n, draw(cells), draw(cells), draw(cells), draw(cells), draw(cells)) for n in range(draw(st.integers(0, 12)))
     ]
@@ -270,7 +291,9 @@ def test_two_texts_of_the_same_encoding_never_read_the_same(data: bytes) -> None
         assert text == data.decode()
     except UnicodeDecodeError:
         assert len(text) == len(data)
-        again = b"".join(c.encode("latin-1") if ord(c) in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else c.encode("cp1252") for c in text)
+        again = b"".join(
+            c.encode("latin-1") if ord(c) in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else c.encode("cp1252") for c in text
+        )
         assert again == data
 
 
@@ -290,7 +313,22 @@ def test_more_rows_than_a_batch_pass(tiny, fresh) -> None:
     assert taken.manifest["rows"]["native"] == 20_001 * 2
 
 
-KEYS = ("it's", 'a "b"', "a|b", "é\u2028\U0001f600", "", " ", "null", "1;DROP TABLE person", "%_", "\\", "0", "a\0b", "A", "a")
+KEYS = (
+    "it's",
+    'a "b"',
+    "a|b",
+    "é\u2028\U0001f600",
+    "",
+    " ",
+    "null",
+    "1;DROP TABLE person",
+    "%_",
+    "\\",
+    "0",
+    "a\0b",
+    "A",
+    "a",
+)
 
 
 def test_keys_of_any_characters_are_claimed(tiny, fresh) -> None:

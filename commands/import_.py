@@ -1,0 +1,60 @@
+"""Reprendre une archive dans le dossier de travail : une archive de portabilité, une archive XDM ou un dossier de XDM et de CDA.
+/ Read an archive back into the work folder: a portability archive, an XDM archive, or a folder of XDM and CDA."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from transvase.commands.session import run_of, with_clock, with_json, with_settings
+from transvase.errors import ArchiveInvalid, BadCall, Said
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("archive", type=Path, help="archive, document ou dossier / archive, document or folder")
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="reprendre aussi une archive qui échoue à la vérification / also an archive that fails verification",
+    )
+    with_settings(parser, clock=False)
+    with_clock(parser)
+    with_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify, then import; print what was read. Exit 1 when something could not be read: it is listed."""
+    import orjson
+
+    from transvase.sources.archive.importer import import_archive, is_portability
+    from transvase.validators.archive import verify
+
+    path: Path = options.archive
+    if not path.exists():
+        raise BadCall(
+            what=Said(f"{path.name} n'existe pas", f"{path.name} does not exist"),
+            mend=Said("indiquez l'archive ou le dossier", "give the archive or the folder"),
+        )
+    session = run_of(options)
+    shown = session.progress
+    if path.is_file() and is_portability(path) and not options.unverified:
+        report = verify(path, lambda done, total: shown("vérification", done, total, ""))
+        if report.problems:
+            raise ArchiveInvalid(path=path.name, count=len(report.problems))
+    done = import_archive(
+        path, session.work, clock=session.clock, progress=lambda done, total: shown("import", done, total, "")
+    )
+    rows = done.manifest["rows"]
+    if options.json:
+        print(orjson.dumps({"rows": rows, "bodies": done.bodies, "unread": done.unread}).decode())
+        return 1 if done.unread else 0
+    french = options.lang == "fr"
+    for line in done.unread:
+        print(f"  {'non repris' if french else 'not read'} : {line}")
+    print(
+        f"{sum(rows.values())} {'lignes' if french else 'rows'}, {rows['patient']} patients, {rows['document']} documents, "
+        f"{done.bodies} {'contenus nouveaux' if french else 'new contents'}"
+    )
+    print(session.work)
+    return 1 if done.unread else 0
