@@ -29,7 +29,7 @@ from transvase.formats.xds_xml import submit_objects_request
 from transvase.gateways.dmp import AT_WORK, DMP, OF_CALLER, Answer, Dmp, Existence
 from transvase.ledger.submissions import Ledger, Planned, Step, Submission
 from transvase.model.clock import utc14
-from transvase.model.identifiers import TRANSMISSIONS, arc, unique_id
+from transvase.model.identifiers import TRANSMISSIONS, arc, is_oid, unique_id
 from transvase.model.record import ROW
 from transvase.model.tables import TABLES
 
@@ -84,14 +84,16 @@ def plan(job: Job, ledger: Ledger, now: datetime) -> int:
     with canonical.connect(Path(job.work), threads=1) as base:
         oid = open_context(job, base).practice.oid
         rows = base.sql(
-            "SELECT d.document, coalesce(d.version_key, ''), d.patient, d.act, d.outcome, v.version, o.fed_unique_id FROM decision d "
+            "SELECT d.document, coalesce(d.version_key, ''), d.patient, d.act, d.outcome, v.version, o.fed_unique_id, v.own_unique_id FROM decision d "
             "JOIN document o ON o.key = d.document LEFT JOIN document_version v ON v.key = d.version_key "
             "WHERE d.outcome IN ('to_send', 'adopted') ORDER BY d.act, d.document"
         ).fetchall()
     to_send: list[Planned] = []
     adopted: list[Planned] = []
-    for document, version, patient, act, outcome, rank, fed_as in rows:
-        ident = unique_id(oid, document, rank or 1, fed_as)
+    for document, version, patient, act, outcome, rank, fed_as, own in rows:
+        # A CDA of its own keeps the id it carries; the one a former software used wins, since the registry knows that one.
+        known = fed_as if is_oid(fed_as) else own
+        ident = known or unique_id(oid, document, rank or 1)
         (to_send if outcome == "to_send" else adopted).append(
             Planned(document, version, patient, ident, (act or "")[:10])
         )
@@ -332,7 +334,7 @@ class _Run:
         if body is None:
             return None
         previous = ""
-        if version.version > 1:
+        if (version.version or 1) > 1:
             previous = unique_id(self.ctx.practice.oid, document.key, version.version - 1)
         target = record_target(patient, self.ctx.practice.oid, qualified=True)
         return documents.compose(

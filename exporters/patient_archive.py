@@ -70,7 +70,7 @@ def build(
         for version in rows:
             # A former software fed the last version; the id it used stays that of this version alone.
             fed_as = document.fed_unique_id if version is rows[-1] else None
-            identifier = unique_id(ctx.practice.oid, document.key, version.version, fed_as)
+            identifier = version.own_unique_id or unique_id(ctx.practice.oid, document.key, version.version, fed_as)
             body = bodies(version.sha256) if version.sha256 else None
             if body is None or (not body and version.detected == "empty"):
                 lines.append(Line(document.key, version.key, "", "absent", "", "", False))
@@ -85,6 +85,7 @@ def build(
             if earlier is not None:
                 # Two contents under one uniqueId: the second cannot enter the metadata under it.
                 spoilt = version._replace(damage="another document has its uniqueId")
+                identifier = unique_id(ctx.practice.oid, document.key, version.version)
                 one = documents.compose(
                     ctx, target, header_possible, document, spoilt, identifier, previous, body, name
                 )

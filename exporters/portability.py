@@ -75,7 +75,7 @@ class _Worker:
     """Opened once per process: tables, context, schema."""
 
     def __init__(self, job: Job) -> None:
-        self.base = canonical.connect(Path(job.work), memory="128MB", threads=1)
+        self.base = canonical.connect(Path(job.work), memory="64MB")
         self.ctx = open_context(job, self.base)
         self.folder = Path(job.work) / "bodies"
 

@@ -32,10 +32,18 @@ def literal(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def connect(work: Path, *, memory: str = "256MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
+def connect(work: Path, *, memory: str = "96MB", threads: int = 1) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with one view per canonical table, and per verdict file when there is one."""
     manifest(work)
-    base = duckdb.connect(config={"memory_limit": memory, "threads": threads, "temp_directory": str(work / "spill")})
+    # Files are read through, not kept: with its cache DuckDB holds as much of them as its limit allows, so that memory would follow
+    # the size of the practice.
+    settings = {
+        "memory_limit": memory,
+        "threads": threads,
+        "temp_directory": str(work / "spill"),
+        "enable_external_file_cache": False,
+    }
+    base = duckdb.connect(config=settings)
     for name in TABLES:
         base.execute(
             f"CREATE VIEW {name} AS FROM read_parquet({literal(work / 'canonical' / f'{name}.parquet')})"

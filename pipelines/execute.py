@@ -18,6 +18,9 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
 run_queue:
   max_concurrent_runs: 1
 python_logs:

@@ -23,7 +23,7 @@ import orjson
 
 from transvase.errors import CellsUnaccounted, MappingInvalid, SchemaDrift
 from transvase.formats import files
-from transvase.formats.damage import damage
+from transvase.formats.damage import look
 from transvase.formats.sniff import sniff
 from transvase.model.table import Table
 from transvase.model.tables import TABLES
@@ -172,7 +172,8 @@ def _canonical(
     t, k = place["source_table"], place["source_key"]
     p = place[table.patient_column] if table.patient_column else -1
     body_at = given.index("body") if has_body else -1
-    facts_at = [names.index(n) for n in ("sha256", "size", "detected", "damage")] if has_body else []
+    facts_at = [names.index(n) for n in ("sha256", "size", "detected", "damage", "own_unique_id")] if has_body else []
+    held: list[tuple[Any, ...]] = []
     while rows := cursor.fetchmany(BODY_BATCH if has_body else BATCH):
         connection.executemany(
             "INSERT OR IGNORE INTO claimed VALUES (?, ?, ?)", [(r[t], r[k], r[p] if p >= 0 else None) for r in rows]
@@ -180,17 +181,23 @@ def _canonical(
         out = [tuple(r[i] if i >= 0 else None for i in order) for r in rows]
         if has_body:
             out = [_with_body(o, r[body_at], bodies, facts_at) for o, r in zip(out, rows, strict=True)]
-        yield out
+        # Without their bodies rows are small again: a file of sixteen-row groups would cost more to describe than to hold.
+        held += out
+        if len(held) >= BATCH:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def _with_body(row: tuple[Any, ...], body: Any, bodies: Bodies, facts_at: list[int]) -> tuple[Any, ...]:
-    """The row with the digest, size, nature and damage of its body; an absent body (NULL) leaves the four empty."""
+    """The row with the digest, size, nature, damage and own uniqueId of its body; an absent body (NULL) leaves them empty."""
     if body is None:
         return row
     data = body if isinstance(body, bytes) else as_text(body).encode()
     detected = sniff(data)
     values = list(row)
-    for place, fact in zip(facts_at, (bodies.add(data), len(data), detected, damage(data, detected)), strict=True):
+    for place, fact in zip(facts_at, (bodies.add(data), len(data), detected, *look(data, detected)), strict=True):
         values[place] = fact
     return tuple(values)
 

@@ -21,7 +21,7 @@ from transvase.model.table import Kind, Table
 from transvase.sources.sqlite import decode
 
 # Sorting a table spills to disk beyond this, so that memory does not grow with the practice.
-SORT_MEMORY = "192MB"
+SORT_MEMORY = "64MB"
 
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
 
@@ -77,7 +77,7 @@ class TableWriter:
         owner = f", {self._table.patient_column}" if self._at >= 0 else ""
         final = str(self._folder / f"{self._table.name}.parquet").replace("'", "''")
         with duckdb.connect(
-            config={"memory_limit": SORT_MEMORY, "threads": 2, "temp_directory": str(self._folder / "spill")}
+            config={"memory_limit": SORT_MEMORY, "threads": 1, "temp_directory": str(self._folder / "spill")}
         ) as base:
             base.execute(
                 f"COPY (SELECT * FROM read_parquet($rough) ORDER BY slot{owner}, key, source_table, source_key) TO '{final}' "

@@ -20,7 +20,7 @@ from typing import Any
 
 from transvase import errors
 from transvase import settings as config
-from transvase.commands.main import COMMANDS, parser_of
+from transvase.commands.main import COMMANDS, module_of, parser_of
 from transvase.exporters import documentation
 from transvase.model.codes import mandated_documents
 from transvase.model.outcome import GROUPS, OUTCOMES
@@ -66,7 +66,7 @@ def page(title: str, lead: str, *parts: str) -> str:
 def cli() -> str:
     parts = []
     for name, line in COMMANDS.items():
-        module = import_module(f"transvase.commands.{name}")
+        module = import_module(module_of(name))
         parts.append(f"## transvase {name}\n\n{line}\n\n{cleandoc(module.run.__doc__ or '')}\n")
         rows = []
         for action in parser_of(name)._actions:

@@ -44,5 +44,11 @@ DOCUMENT_VERSION = Table(
             "What a cheap look at the structure finds wrong with the body; empty when nothing.",
             "Défaut de structure constaté dans le contenu.",
         ),
+        Column(
+            "own_unique_id",
+            Kind.TEXT,
+            "uniqueId that the body carries, when it is a CDA of its own; empty otherwise.",
+            "uniqueId porté par le contenu lorsqu'il est un CDA.",
+        ),
     ),
 )

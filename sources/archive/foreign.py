@@ -13,7 +13,7 @@ from typing import Any
 
 from transvase.formats import cda
 from transvase.formats.cda import CdaHeader, Id, Party
-from transvase.formats.damage import damage
+from transvase.formats.damage import look
 from transvase.formats.sniff import sniff
 from transvase.formats.xdm import XdmArchive, XdmRefused
 from transvase.formats.xds import DocumentEntry
@@ -169,6 +169,7 @@ class Received:
             self._sink.keep(data)
         document = str(arc("document", owner or "", of_set or digest))
         detected = sniff(data)
+        seen = look(data, detected)
         self._sink.add(
             "document_version",
             [
@@ -182,7 +183,8 @@ class Received:
                     sha256=digest,
                     size=len(data),
                     detected=detected,
-                    damage=damage(data, detected),
+                    damage=seen.damage,
+                    own_unique_id=seen.unique_id,
                     source_table="cda" if detected == "cda" else "xdm",
                     source_key=identifier or digest,
                 )

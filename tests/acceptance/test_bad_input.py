@@ -318,9 +318,7 @@ def interrupted_once(
     "group",
     [
         pytest.param(False, id="the-command"),
-        pytest.param(
-            True, id="its-group", marks=pytest.mark.xfail(strict=True, reason="Dagster's log watchers answer too")
-        ),
+        pytest.param(True, id="its-group"),
     ],
 )
 def test_ctrl_c_while_extracting(unread, refused, group):

@@ -23,7 +23,7 @@ from .conftest import made
 FOLDER = Path(practice.__file__).parent
 QUERIES = sorted(p.stem for p in (FOLDER / "sql").glob("*.sql"))
 BODY = {"body"}
-FILLED_BY_EXTRACTION = {"sha256", "size", "detected", "damage"}
+FILLED_BY_EXTRACTION = {"sha256", "size", "detected", "damage", "own_unique_id"}
 
 
 def test_the_folder_loads():
