@@ -31,6 +31,7 @@ from transvase.exporters.patient_archive import Line, issuer_lines
 from transvase.formats import canonical, files, zip_stream
 from transvase.formats.ascii_text import readme
 from transvase.formats.bodies import read_body
+from transvase.formats.processes import deaf_to_interrupts
 from transvase.formats.zip_stream import Member, ZipStream
 from transvase.model.clock import zone
 from transvase.model.record import ROW
@@ -75,7 +76,7 @@ class _Worker:
     """Opened once per process: tables, context, schema."""
 
     def __init__(self, job: Job) -> None:
-        self.base = canonical.connect(Path(job.work), memory="64MB")
+        self.base = canonical.connect(Path(job.work), memory="96MB")
         self.ctx = open_context(job, self.base)
         self.folder = Path(job.work) / "bodies"
 
@@ -252,7 +253,8 @@ def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Pa
         with ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(job,)
         ) as pool:
-            running = {pool.submit(_lot, lot, str(folder)): lot for lot in waiting}
+            with deaf_to_interrupts():
+                running = {pool.submit(_lot, lot, str(folder)): lot for lot in waiting}
             try:
                 while running:
                     for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -30,7 +30,7 @@ from transvase.model.tables import TABLES
 from transvase.sources.bodies import Bodies
 from transvase.sources.mapping import Mapping
 from transvase.sources.sqlite import key_expression, quoted, schema, snapshot, translated
-from transvase.sources.tables import SORT_MEMORY, Misfit, TableWriter, as_text, publish
+from transvase.sources.tables import Misfit, TableWriter, as_text, bounded, publish
 
 # Rows of a batch. Between 1,000 and 50,000 the rate does not change; it bounds the memory of the widest table to some MB.
 BATCH = 8192
@@ -243,25 +243,25 @@ def _cells(
     mapping: Mapping, live: dict[str, tuple[str, ...]], connection: sqlite3.Connection, folder: Path
 ) -> list[Cells]:
     """Three independent counts: the source by its own COUNT, mapped rows and native cells by reading back what was written."""
-    with duckdb.connect(
-        config={"memory_limit": SORT_MEMORY, "threads": 1, "temp_directory": str(folder / "spill")}
-    ) as base:
-        claimed: dict[str, int] = {}
+
+    def count(base: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], dict[str, int]]:
         parts = " UNION ALL ".join(
             f"SELECT source_table, source_key FROM read_parquet('{_sql(folder / f'{name}.parquet')}')"
             for name in TABLES
             if name != "native"
         )
-        for name, rows in base.sql(
-            f"SELECT source_table, count(DISTINCT source_key) FROM ({parts}) GROUP BY ALL"
-        ).fetchall():
-            claimed[name] = rows
+        claimed = dict(
+            base.sql(f"SELECT source_table, count(DISTINCT source_key) FROM ({parts}) GROUP BY ALL").fetchall()
+        )
         native = dict(
             base.sql(
                 "SELECT source_table, sum(len(json_keys(content)))::BIGINT "
                 f"FROM read_parquet('{_sql(folder / 'native.parquet')}') WHERE NOT ends_with(key, '{UNREADABLE}') GROUP BY ALL"
             ).fetchall()
         )
+        return claimed, native
+
+    claimed, native = bounded(folder, count)
     out = []
     for table, columns in live.items():
         (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone()

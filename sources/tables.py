@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -22,11 +22,33 @@ from transvase.sources.sqlite import decode
 
 # Sorting a table spills to disk beyond this, so that memory does not grow with the practice.
 SORT_MEMORY = "64MB"
+# A single value may be larger than that (a scan kept as text): the same work is then done again with more.
+_MORE_MEMORY = (SORT_MEMORY, "512MB", "4GB")
+
+Result = TypeVar("Result")
 
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
 
 # Source table, source key, patient, canonical column, value that its declared type cannot hold.
 Misfit = tuple[str, str, str | None, str, Any]
+
+
+def bounded(folder: Path, work: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+    """Do a piece of SQL within SORT_MEMORY, spilling into `folder`; again with more when one value alone asks for it."""
+    for memory in _MORE_MEMORY:
+        settings = {
+            "memory_limit": memory,
+            "threads": 1,
+            "temp_directory": str(folder / "spill"),
+            "enable_external_file_cache": False,
+        }
+        with duckdb.connect(config=settings) as base:
+            try:
+                return work(base)
+            except duckdb.OutOfMemoryException:
+                if memory == _MORE_MEMORY[-1]:
+                    raise
+    raise AssertionError("the last try returns or raises")
 
 
 class TableWriter:
@@ -76,14 +98,15 @@ class TableWriter:
     def _order(self) -> None:
         owner = f", {self._table.patient_column}" if self._at >= 0 else ""
         final = str(self._folder / f"{self._table.name}.parquet").replace("'", "''")
-        with duckdb.connect(
-            config={"memory_limit": SORT_MEMORY, "threads": 1, "temp_directory": str(self._folder / "spill")}
-        ) as base:
+
+        def order(base: duckdb.DuckDBPyConnection) -> None:
             base.execute(
                 f"COPY (SELECT * FROM read_parquet($rough) ORDER BY slot{owner}, key, source_table, source_key) TO '{final}' "
                 "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)",
                 {"rough": str(self._rough)},
             ).fetchall()
+
+        bounded(self._folder, order)
 
 
 def publish(building: Path, final: Path) -> None:

@@ -13,7 +13,6 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from inspect import cleandoc, getmembers, isclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,7 @@ def page(title: str, lead: str, *parts: str) -> str:
 def cli() -> str:
     parts = []
     for name, line in COMMANDS.items():
-        module = import_module(module_of(name))
+        module = module_of(name)
         parts.append(f"## transvase {name}\n\n{line}\n\n{cleandoc(module.run.__doc__ or '')}\n")
         rows = []
         for action in parser_of(name)._actions:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from transvase.formats import canonical
+from transvase.formats.processes import deaf_to_interrupts
 from transvase.model.table import Table
 from transvase.model.tables import TABLES
 
@@ -139,7 +140,8 @@ class Background:
 
     def __init__(self) -> None:
         self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        self._pool.submit(load)
+        with deaf_to_interrupts():
+            self._pool.submit(load)
         self._found: Future[list[Checked]] | None = None
 
     def start(self, work: Path) -> None:

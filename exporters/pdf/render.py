@@ -71,6 +71,9 @@ def render(body: bytes, detected: str, *, title: str, created: datetime, identif
             album = pictures.picture_document(body, detected, title=title, created=created, identifier=identifier)
         except ValueError as error:
             raise BodyUnreadable(detected, str(error)) from None
+        except Exception:
+            # On damaged pictures the decoders raise whatever they stumble on; nothing of it is worth keeping.
+            raise BodyUnreadable(detected, "its picture cannot be decoded") from None
         return Rendering(album.pdf, *(("converted", ("colours-converted",)) if album.converted else ("wrapped", ())))
     if detected not in _READERS:
         raise BodyUnreadable(detected, "no readable form is known for this kind")
