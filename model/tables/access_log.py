@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY
 from transvase.model.table import Column, Kind, Table
 
 ACCESS_LOG = Table(
@@ -9,13 +10,7 @@ ACCESS_LOG = Table(
     "A trace of access to a record.",
     "Une trace d'accès.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
+        KEY,
         Column("patient", Kind.TEXT, "Patient whose record was accessed.", "Patient.", references="patient"),
         Column("actor", Kind.TEXT, "Account of the software.", "Compte utilisateur."),
         Column("at", Kind.INSTANT, "When.", "Date.", required=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY
 from transvase.model.table import Column, Kind, Table
 
 BILLING = Table(
@@ -9,13 +10,7 @@ BILLING = Table(
     "A billing line, outside the pivot scope, kept in its original form.",
     "Une ligne de facturation.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
+        KEY,
         Column("patient", Kind.TEXT, "Patient.", "Patient.", references="patient"),
         Column("at", Kind.DATE, "Day.", "Date."),
         Column("label", Kind.TEXT, "Label.", "Libellé."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY
 from transvase.model.table import Column, Kind, Table
 
 CORRESPONDENT = Table(
@@ -9,13 +10,7 @@ CORRESPONDENT = Table(
     "A professional outside the practice with whom it corresponds.",
     "Un correspondant extérieur.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
+        KEY,
         Column(
             "patient",
             Kind.TEXT,

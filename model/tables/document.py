@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import ENCOUNTER, KEY, PRACTITIONER
 from transvase.model.table import Column, Kind, Table
 
 DOCUMENT = Table(
@@ -9,13 +10,7 @@ DOCUMENT = Table(
     "A document of the record: one row whatever its versions.",
     "Un document du dossier, quelles que soient ses versions.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
+        KEY,
         Column(
             "patient",
             Kind.TEXT,
@@ -23,14 +18,8 @@ DOCUMENT = Table(
             "Patient concerné.",
             references="patient",
         ),
-        Column(
-            "practitioner",
-            Kind.TEXT,
-            "Professional who made the record.",
-            "Professionnel auteur.",
-            references="practitioner",
-        ),
-        Column("encounter", Kind.TEXT, "Encounter it belongs to.", "Consultation liée.", references="encounter"),
+        PRACTITIONER,
+        ENCOUNTER,
         Column("local_type", Kind.TEXT, "Type in the practice's own codes.", "Type local."),
         Column(
             "type_code",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY
 from transvase.model.table import Column, Kind, Table
 
 DOCUMENT_VERSION = Table(
@@ -9,13 +10,7 @@ DOCUMENT_VERSION = Table(
     "One stored version of a document, with its body.",
     "Une version d'un document, avec son contenu.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
+        KEY,
         Column("patient", Kind.TEXT, "Patient.", "Patient concerné.", references="patient"),
         Column(
             "document", Kind.TEXT, "Document it is a version of.", "Document.", required=True, references="document"

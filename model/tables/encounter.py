@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY, PATIENT, PRACTITIONER
 from transvase.model.table import Column, Kind, Table
 
 ENCOUNTER = Table(
@@ -9,28 +10,9 @@ ENCOUNTER = Table(
     "A visit, home visit or remote consultation.",
     "Une consultation, visite ou téléconsultation.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
-        Column(
-            "patient",
-            Kind.TEXT,
-            "Patient the record belongs to.",
-            "Patient concerné.",
-            required=True,
-            references="patient",
-        ),
-        Column(
-            "practitioner",
-            Kind.TEXT,
-            "Professional who made the record.",
-            "Professionnel auteur.",
-            references="practitioner",
-        ),
+        KEY,
+        PATIENT,
+        PRACTITIONER,
         Column("start", Kind.INSTANT, "Start, local time.", "Début, heure locale.", required=True),
         Column("end", Kind.INSTANT, "End, local time.", "Fin, heure locale."),
         Column(

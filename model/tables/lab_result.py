@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY, PATIENT, SYSTEM
 from transvase.model.table import Column, Kind, Table
 
 LAB_RESULT = Table(
@@ -9,24 +10,11 @@ LAB_RESULT = Table(
     "A laboratory result received in coded form.",
     "Un résultat de biologie reçu sous forme codée.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
-        Column(
-            "patient",
-            Kind.TEXT,
-            "Patient the record belongs to.",
-            "Patient concerné.",
-            required=True,
-            references="patient",
-        ),
+        KEY,
+        PATIENT,
         Column("document", Kind.TEXT, "Report it came with.", "Compte rendu lié.", references="document"),
         Column("code", Kind.TEXT, "LOINC code or the laboratory's own.", "Code."),
-        Column("system", Kind.TEXT, "OID of the code system.", "OID du système de codage."),
+        SYSTEM,
         Column("label", Kind.TEXT, "Label as received.", "Libellé.", required=True),
         Column("value", Kind.DECIMAL, "Numeric value, digits as received.", "Valeur numérique."),
         Column("value_text", Kind.TEXT, "Value when not a number.", "Valeur textuelle."),

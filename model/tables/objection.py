@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY, PATIENT
 from transvase.model.table import Column, Kind, Table
 
 OBJECTION = Table(
@@ -9,21 +10,8 @@ OBJECTION = Table(
     "An objection or restriction of the patient, with its author and date.",
     "Une opposition du patient.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
-        Column(
-            "patient",
-            Kind.TEXT,
-            "Patient the record belongs to.",
-            "Patient concerné.",
-            required=True,
-            references="patient",
-        ),
+        KEY,
+        PATIENT,
         Column("document", Kind.TEXT, "Document concerned; empty for all.", "Document visé.", references="document"),
         Column(
             "scope",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY
 from transvase.model.table import Column, Kind, Table
 
 PATIENT = Table(
@@ -9,13 +10,7 @@ PATIENT = Table(
     "One row per person known to the practice.",
     "Une ligne par personne connue du cabinet.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
+        KEY,
         Column(
             "ins",
             Kind.TEXT,

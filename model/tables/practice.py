@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY
 from transvase.model.table import Column, Kind, Table
 
 PRACTICE = Table(
@@ -9,13 +10,7 @@ PRACTICE = Table(
     "The practice, one row per structure it holds.",
     "Le cabinet, une ligne par structure.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
+        KEY,
         Column("name", Kind.TEXT, "Name of the structure.", "Nom de la structure.", required=True),
         Column(
             "struct_idnat",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY
 from transvase.model.table import Column, Kind, Table
 
 PRACTITIONER = Table(
@@ -9,13 +10,7 @@ PRACTITIONER = Table(
     "A professional of the practice, past or present.",
     "Un professionnel du cabinet, présent ou passé.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
+        KEY,
         Column("practice", Kind.TEXT, "Structure of exercise.", "Structure d'exercice.", references="practice"),
         Column(
             "idnat", Kind.TEXT, "National identifier with its prefix (PS_IdNat).", "Identifiant national (PS_IdNat)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import ENCOUNTER, KEY, PATIENT, PRACTITIONER
 from transvase.model.table import Column, Kind, Table
 
 PRESCRIPTION = Table(
@@ -9,29 +10,10 @@ PRESCRIPTION = Table(
     "A prescription signed here.",
     "Une ordonnance.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
-        Column(
-            "patient",
-            Kind.TEXT,
-            "Patient the record belongs to.",
-            "Patient concerné.",
-            required=True,
-            references="patient",
-        ),
-        Column(
-            "practitioner",
-            Kind.TEXT,
-            "Professional who made the record.",
-            "Professionnel auteur.",
-            references="practitioner",
-        ),
-        Column("encounter", Kind.TEXT, "Encounter it belongs to.", "Consultation liée.", references="encounter"),
+        KEY,
+        PATIENT,
+        PRACTITIONER,
+        ENCOUNTER,
         Column("document", Kind.TEXT, "Its document.", "Document lié.", references="document"),
         Column(
             "category",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY, PATIENT, SYSTEM
 from transvase.model.table import Column, Kind, Table
 
 PRESCRIPTION_LINE = Table(
@@ -9,21 +10,8 @@ PRESCRIPTION_LINE = Table(
     "One line of a prescription.",
     "Une ligne d'ordonnance.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
-        Column(
-            "patient",
-            Kind.TEXT,
-            "Patient the record belongs to.",
-            "Patient concerné.",
-            required=True,
-            references="patient",
-        ),
+        KEY,
+        PATIENT,
         Column(
             "prescription",
             Kind.TEXT,
@@ -33,7 +21,7 @@ PRESCRIPTION_LINE = Table(
             references="prescription",
         ),
         Column("code", Kind.TEXT, "Code as recorded (CIP13, LOINC, CCAM).", "Code."),
-        Column("system", Kind.TEXT, "OID of the code system.", "OID du système de codage."),
+        SYSTEM,
         Column("label", Kind.TEXT, "Label as written.", "Libellé.", required=True),
         Column("dosage", Kind.TEXT, "Dosage as written.", "Posologie."),
         Column("duration", Kind.TEXT, "Duration as written.", "Durée."),

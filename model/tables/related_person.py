@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import KEY, PATIENT
 from transvase.model.table import Column, Kind, Table
 
 RELATED_PERSON = Table(
@@ -9,21 +10,8 @@ RELATED_PERSON = Table(
     "Guardian, trusted person, relative, legal representative.",
     "Tuteur, personne de confiance, proche, représentant légal.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
-        Column(
-            "patient",
-            Kind.TEXT,
-            "Patient the record belongs to.",
-            "Patient concerné.",
-            required=True,
-            references="patient",
-        ),
+        KEY,
+        PATIENT,
         Column(
             "role",
             Kind.TEXT,

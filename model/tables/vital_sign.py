@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from transvase.model.columns import ENCOUNTER, KEY, PATIENT
 from transvase.model.table import Column, Kind, Table
 
 VITAL_SIGN = Table(
@@ -9,22 +10,9 @@ VITAL_SIGN = Table(
     "A measure taken in the practice.",
     "Une constante mesurée au cabinet.",
     (
-        Column(
-            "key",
-            Kind.TEXT,
-            "Key of the record in the practice's software.",
-            "Clé de l'enregistrement dans le logiciel.",
-            required=True,
-        ),
-        Column(
-            "patient",
-            Kind.TEXT,
-            "Patient the record belongs to.",
-            "Patient concerné.",
-            required=True,
-            references="patient",
-        ),
-        Column("encounter", Kind.TEXT, "Encounter it belongs to.", "Consultation liée.", references="encounter"),
+        KEY,
+        PATIENT,
+        ENCOUNTER,
         Column("code", Kind.TEXT, "LOINC code.", "Code LOINC.", required=True),
         Column("label", Kind.TEXT, "Label.", "Libellé.", required=True),
         Column("value", Kind.DECIMAL, "Value, as written.", "Valeur.", required=True),
