@@ -69,6 +69,7 @@ class Unit:
         from lxml import etree
 
         from transvase.exporters import documents
+        from transvase.formats.processes import calm_collector
 
         self.bodies = [ref.pdf(1), ref.pdf(2)]
         self.paths = [folder / f"{i}.pdf" for i in range(2)]
@@ -78,6 +79,8 @@ class Unit:
         validator = etree.XMLSchema(etree.parse(schema)) if schema else None
         self.ctx = documents.context(ref.practice(), [ref.practitioner()], ref.CLOCK, "Transvase bench", validator)
         self.patient, self.record = ref.patient(), ref.record(self.bodies)
+        # As the product's workers do.
+        calm_collector()
 
     def body(self, digest: str) -> bytes | None:
         """A body read and checked, as the store does."""

@@ -6,7 +6,6 @@ A finished part survives an interruption: the same export run again takes it as 
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import shutil
@@ -31,7 +30,7 @@ from transvase.exporters.patient_archive import Line, issuer_lines
 from transvase.formats import canonical, files, zip_stream
 from transvase.formats.ascii_text import readme
 from transvase.formats.bodies import read_body
-from transvase.formats.processes import deaf_to_interrupts
+from transvase.formats.processes import calm_collector, deaf_to_interrupts
 from transvase.formats.zip_stream import Member, ZipStream
 from transvase.model.clock import zone
 from transvase.model.record import ROW
@@ -115,11 +114,7 @@ def open_context(job: Job, base: Any) -> Context:
 def _start(job: Job) -> None:
     global _worker  # noqa: PLW0603 - one per process, set once by the pool's initializer
     _worker = _Worker(job)
-    # A document makes thousands of tuples and no cycle: the collector would look through the libraries' objects for nothing, a tenth
-    # of the time. Left on, rarely, for what a library may do.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 20)
+    calm_collector()
 
 
 def _stop() -> None:
@@ -128,7 +123,6 @@ def _stop() -> None:
     if _worker is not None:
         _worker.base.close()
     _worker = None
-    gc.unfreeze()
 
 
 def _start_process(job: Job) -> None:

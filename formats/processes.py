@@ -1,7 +1,8 @@
-"""Starting processes beside a command: an interruption from the keyboard is the command's to answer, not theirs."""
+"""Processes beside a command: how they take the keyboard's interruption, and how their memory is looked after."""
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -20,3 +21,11 @@ def deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def calm_collector() -> None:
+    """Make the garbage collector rare in a process that writes documents: each makes thousands of tuples and no cycle, so that it would
+    look through the libraries' objects for nothing, a tenth of the time. Left on for what a library may do."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 20)
