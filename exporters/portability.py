@@ -75,7 +75,7 @@ class _Worker:
     """Opened once per process: tables, context, schema."""
 
     def __init__(self, job: Job) -> None:
-        self.base = canonical.connect(Path(job.work), memory="96MB")
+        self.base = canonical.connect(Path(job.work), memory="256MB")
         self.ctx = open_context(job, self.base)
         self.folder = Path(job.work) / "bodies"
 

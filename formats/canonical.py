@@ -5,9 +5,9 @@ Opening them for SQL, and reading lots of patients as records, belong here; what
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import orjson
@@ -16,6 +16,10 @@ from transvase.errors import WorkMissing
 from transvase.model.record import ROW, Record
 from transvase.model.slot import Lot, lots
 from transvase.model.tables import TABLES
+
+Answer = TypeVar("Answer")
+
+_MEMORY = ("96MB", "768MB", "6GB")
 
 
 def manifest(work: Path) -> dict[str, Any]:
@@ -32,7 +36,7 @@ def literal(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def connect(work: Path, *, memory: str = "96MB", threads: int = 1) -> duckdb.DuckDBPyConnection:
+def connect(work: Path, *, memory: str = "768MB", threads: int = 1) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with one view per canonical table, and per verdict file when there is one."""
     manifest(work)
     # Files are read through, not kept: with its cache DuckDB holds as much of them as its limit allows, so that memory would follow
@@ -51,6 +55,19 @@ def connect(work: Path, *, memory: str = "96MB", threads: int = 1) -> duckdb.Duc
     for path in sorted((work / "verdicts").glob("*.parquet")):
         base.execute(f"CREATE VIEW {path.stem} AS FROM read_parquet({literal(path)})").fetchall()
     return base
+
+
+def bounded(work: Path, ask: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
+    """Ask something of the tables within little memory, and again with more when that was too little: not every operator of the engine
+    spills to disk, and what a question needs follows the practice. `ask` may be called again, so it must begin anew."""
+    for memory in _MEMORY:
+        with connect(work, memory=memory) as base:
+            try:
+                return ask(base)
+            except duckdb.OutOfMemoryException:
+                if memory == _MEMORY[-1]:
+                    raise
+    raise AssertionError("the last try returns or raises")
 
 
 def plan(base: duckdb.DuckDBPyConnection, most: int) -> list[Lot]:

@@ -127,7 +127,7 @@ blocks AS (
   WHERE v.destination = 'dmp' AND v.severity = 'block'
 ),
 chosen AS (
-  SELECT document, first(rule ORDER BY rank) AS rule, first(outcome ORDER BY rank) AS outcome FROM blocks JOIN catalogue USING (rule) GROUP BY document
+  SELECT document, arg_min(rule, rank) AS rule, arg_min(outcome, rank) AS outcome FROM blocks JOIN catalogue USING (rule) GROUP BY document
 )
 SELECT d.slot, d.patient, d.key AS document, v.version_key, d.practitioner, d.type_code, o.obligation, o.effective_from, o.confirmed,
   o.dmp, o.mss_pro, o.mss_patient, o.state, d.act, coalesce(c.outcome, 'to_send') AS outcome, c.rule

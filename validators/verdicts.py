@@ -9,10 +9,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import orjson
 
 from transvase.formats import files
-from transvase.formats.canonical import connect, literal
+from transvase.formats.canonical import bounded, literal
 from transvase.model.codes.code import MandatedDocument
 from transvase.model.codes.mandated_documents import CODES as MANDATED
 from transvase.model.verdict import POLICIES
@@ -31,22 +32,23 @@ def judge(
     """Write the verdict files; counts by rule, destination and severity, and documents by outcome.
 
     `clock` is local time of the practice. Raises WorkMissing, DiskFull."""
-    policy = POLICIES[environment]
+    policy, listed = POLICIES[environment], tuple(mandated)
     final, building = work / "verdicts", work / "verdicts.part"
     shutil.rmtree(building, ignore_errors=True)
     shutil.rmtree(final, ignore_errors=True)
     files.private_folder(building)
     try:
-        with connect(work) as base:
+
+        def pass_over(base: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
             def keep(name: str, query: str) -> None:
                 target = building / f"{name}.parquet"
                 base.execute(f"COPY ({query}) TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)").fetchall()
-                base.execute(f"CREATE VIEW {name} AS FROM read_parquet({literal(target)})").fetchall()
+                base.execute(f"CREATE OR REPLACE VIEW {name} AS FROM read_parquet({literal(target)})").fetchall()
 
             keep("identities", f"{identity.identities(policy)} ORDER BY slot, patient")
             keep("versions", documents.current_versions() + " ORDER BY document")
-            keep("obligations", obligation.obligations(mandated) + " ORDER BY document")
+            keep("obligations", obligation.obligations(listed) + " ORDER BY document")
             local = clock.replace(tzinfo=None)
             keep(
                 "verdict",
@@ -55,7 +57,7 @@ def judge(
                 "ORDER BY slot, patient, record_table, record_key, rule, destination",
             )
             keep("decision", documents.decisions())
-            counts = {
+            return {
                 "verdicts": [
                     {"rule": r, "destination": d, "severity": s, "count": n}
                     for r, d, s, n in base.sql(
@@ -72,6 +74,8 @@ def judge(
                 "environment": environment,
                 "clock": clock.isoformat(),
             }
+
+        counts = bounded(work, pass_over)
         files.write(building / "counts.json", orjson.dumps(counts, option=orjson.OPT_INDENT_2))
         building.rename(final)
     except OSError as error:
