@@ -6,6 +6,7 @@ A finished part survives an interruption: the same export run again takes it as 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
@@ -129,6 +130,8 @@ def _start_process(job: Job) -> None:
     """Initializer of a pool's process. Ctrl-C reaches it too, and is the parent's to answer: the lot in hand is finished."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    # Still open at the end, the tables would make DuckDB's binding fill the terminal with what it calls leaks.
+    atexit.register(_stop)
     _start(job)
 
 

@@ -26,6 +26,5 @@ def deaf_to_interrupts() -> Iterator[None]:
 def calm_collector() -> None:
     """Make the garbage collector rare in a process that writes documents: each makes thousands of tuples and no cycle, so that it would
     look through the libraries' objects for nothing, a tenth of the time. Left on for what a library may do."""
-    gc.collect()
-    gc.freeze()
+    # Not frozen: what is frozen is never let go, and DuckDB's binding says so on the terminal when the process ends.
     gc.set_threshold(200_000, 20, 20)
