@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance import InstanceRef
 from sqlalchemy.exc import OperationalError
 
 from transvase.assets.run import Run
 from transvase.errors import DiskFull, OutputUnwritable, TransvaseError
 from transvase.formats.files import private_folder, write
+from transvase.pipelines import event_log
 from transvase.pipelines.definitions import EVERY_BUCKET, build
 
 # The instance of a work folder: events beside the working copies, no telemetry. The project's own dagster.yaml says the same.
@@ -38,7 +40,8 @@ def home(work: Path) -> Path:
 
 def execute(job: str, run: Run) -> None:
     """Run a job to its end; raises the error of the asset that failed."""
-    with dg.DagsterInstance.from_config(str(home(run.work))) as instance:
+    folder = str(home(run.work))
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(folder, overrides=event_log.overrides(folder))) as instance:
         definition = build(run).resolve_job_def(job)
         try:
             definition.execute_in_process(
