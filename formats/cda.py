@@ -156,7 +156,6 @@ def header(document: Any) -> CdaHeader:
     encounter = _path(first("componentOf"), "encompassingEncounter")
     low, high = _interval(encounter)
     authenticator = first("legalAuthenticator")
-    custodian = _path(first("custodian"), "assignedCustodian", "representedCustodianOrganization")
     raw = _path(first("component"), "nonXMLBody")
     raw_text = _path(raw, "text")
     return CdaHeader(
@@ -169,15 +168,11 @@ def header(document: Any) -> CdaHeader:
         language=_attribute(first("languageCode"), "code"),
         set_id=_id(first("setId")),
         version=int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0,
-        patient=_patient(_path(first("recordTarget"), "patientRole")),
-        authors=tuple(_author(e) for e in children.get(f"{V3}author", ())),
-        legal_authenticator=None if authenticator is None else _entity(authenticator),
-        custodian=_organization(custodian),
-        acts=tuple(
-            _act(event)
-            for related in children.get(f"{V3}documentationOf", ())
-            if (event := _child(related, "serviceEvent")) is not None
-        ),
+        patient=patient(first("recordTarget")),
+        authors=tuple(author(e) for e in children.get(f"{V3}author", ())),
+        legal_authenticator=None if authenticator is None else entity(authenticator),
+        custodian=custodian(first("custodian")),
+        acts=tuple(found for e in children.get(f"{V3}documentationOf", ()) if (found := act(e)) is not None),
         facility=_coded(_path(encounter, "location", "healthCareFacility", "code")),
         encounter_low=low,
         encounter_high=high,
@@ -332,7 +327,8 @@ def _organization(node: Any) -> Organization:
     return Organization(_ids(node), _text(_child(node, "name")), _coded(_child(node, "standardIndustryClassCode")))
 
 
-def _author(node: Any) -> Party:
+def author(node: Any) -> Party:
+    """Values of an `author` element of the header."""
     assigned = _child(node, "assignedAuthor")
     device = _path(assigned, "assignedAuthoringDevice")
     party = _party(node, assigned)
@@ -343,7 +339,8 @@ def _author(node: Any) -> Party:
     )
 
 
-def _entity(node: Any) -> Party:
+def entity(node: Any) -> Party:
+    """Values of a `legalAuthenticator` or `performer` element."""
     return _party(node, _child(node, "assignedEntity"))
 
 
@@ -362,7 +359,11 @@ def _party(node: Any, assigned: Any) -> Party:
     )
 
 
-def _act(event: Any) -> Act:
+def act(node: Any) -> Act | None:
+    """Values of a `documentationOf` element; None without a serviceEvent."""
+    event = _child(node, "serviceEvent")
+    if event is None:
+        return None
     performer = _child(event, "performer")
     low, high = _interval(event)
     return Act(
@@ -370,11 +371,18 @@ def _act(event: Any) -> Act:
         code=_coded(_child(event, "code")),
         low=low,
         high=high,
-        performer=Party() if performer is None else _entity(performer),
+        performer=Party() if performer is None else entity(performer),
     )
 
 
-def _patient(role: Any) -> Patient:
+def custodian(node: Any) -> Organization:
+    """Values of a `custodian` element; empty without one."""
+    return _organization(_path(node, "assignedCustodian", "representedCustodianOrganization"))
+
+
+def patient(node: Any) -> Patient:
+    """Values of a `recordTarget` element; empty without one."""
+    role = _path(node, "patientRole")
     person = _path(role, "patient")
     if person is None:
         return Patient(ids=_ids(role))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from transvase.formats import xml_text
@@ -166,8 +167,10 @@ def _label(element_: str, value: str) -> str:
     )
 
 
-def _author(item: Author, scheme: str, classification_id: str, owner: str) -> str:
-    slots = "".join(
+@lru_cache(maxsize=1024)
+def _author_slots(item: Author) -> str:
+    """Slots of an author, who signs many documents."""
+    return "".join(
         _slot(name, values)
         for name, values in (
             ("authorInstitution", item.institutions),
@@ -177,17 +180,28 @@ def _author(item: Author, scheme: str, classification_id: str, owner: str) -> st
         )
         if values
     )
+
+
+def _author(item: Author, scheme: str, classification_id: str, owner: str) -> str:
     return (
         f'<rim:Classification id="{classification_id}" classificationScheme="{scheme}" classifiedObject="{owner}" '
-        f'nodeRepresentation="">{slots}</rim:Classification>'
+        f'nodeRepresentation="">{_author_slots(item)}</rim:Classification>'
+    )
+
+
+@lru_cache(maxsize=4096)
+def _coded(item: Coded) -> str:
+    """What a code writes wherever it stands."""
+    return (
+        f'nodeRepresentation="{_q(item.code)}"><rim:Slot name="codingScheme"><rim:ValueList><rim:Value>{_t(item.system)}'
+        f"</rim:Value></rim:ValueList></rim:Slot>{_label('Name', item.display)}</rim:Classification>"
     )
 
 
 def _code(item: Coded, scheme: str, classification_id: str, owner: str) -> str:
     return (
         f'<rim:Classification id="{classification_id}" classificationScheme="{scheme}" classifiedObject="{owner}" '
-        f'nodeRepresentation="{_q(item.code)}"><rim:Slot name="codingScheme"><rim:ValueList><rim:Value>{_t(item.system)}'
-        f"</rim:Value></rim:ValueList></rim:Slot>{_label('Name', item.display)}</rim:Classification>"
+        f"{_coded(item)}"
     )
 
 

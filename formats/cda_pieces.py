@@ -1,0 +1,146 @@
+"""Header of a CDA that its schema accepts, read piece by piece: what repeats from one document to the next (the patient, an author, the
+structure) is parsed once. The same values as `cda.header(cda.parse(...))`, which reads every document this module declines.
+
+Only sound on bytes that are known to be well-formed and valid: there, these elements stand in the header alone and never hold
+themselves, so that their text can be cut out by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from transvase.formats import cda
+from transvase.formats.cda import Act, CdaHeader, Organization, Party, Patient
+from transvase.formats.safe_xml import XmlRefused, element
+
+# The header ends where the body begins; a comment, a CDATA section or a prefix would make cutting by name unsafe.
+_BODY = re.compile(rb"<component><(?:structuredBody|nonXMLBody)[ >]")
+_OPENING = re.compile(rb"\s*(?:<\?xml[^>]*\?>\s*)?<ClinicalDocument( [^>]*)>")
+_NAMESPACE = re.compile(rb"xmlns(?::xsi)?=")
+_PIECES = (b"recordTarget", b"author", b"custodian", b"legalAuthenticator", b"documentationOf")
+_TIME = re.compile(rb'<time value="([0-9+\-.]*)"/>')
+_INTERVAL = re.compile(
+    rb'<effectiveTime>(?:<low value="([0-9+\-.]*)"/>)?(?:<high value="([0-9+\-.]*)"/>)?</effectiveTime>'
+)
+
+
+def header(data: bytes) -> CdaHeader | None:
+    """Header of an accepted document; None when its form is not simple enough to be cut."""
+    opening = _OPENING.match(data)
+    body = _BODY.search(data, 0, 200_000)
+    if opening is None or body is None:
+        return None
+    names, at, end = opening[1], opening.end(), body.start()
+    # Without another prefix than xsi, every element of the header stands under the name by which it is cut out.
+    plain = data.find(b"<!", at, end) < 0 and data.find(b"<?", at, end) < 0 and data.find(b"xmlns", at, end) < 0
+    if not plain or names.count(b"xmlns") != len(_NAMESPACE.findall(names)):
+        return None
+    patient: Patient | None = None
+    authors: list[Party] = []
+    acts: list[Act] = []
+    authenticator: Party | None = None
+    custodian = Organization()
+    rest = [data[opening.start() : at]]
+    for kind, start, inner, close in _cut(data, at, end):
+        rest.append(data[at:start])
+        content = data[inner:close]
+        at = close + len(kind) + 3
+        if kind == b"recordTarget":
+            if patient is not None:
+                return None
+            patient = _patient(names, content)
+        elif kind == b"custodian":
+            custodian = _custodian(names, content)
+        elif kind == b"documentationOf":
+            act = _act(names, content)
+            if act is None:
+                return None
+            acts.append(act)
+        else:
+            found = _TIME.search(content)
+            if found is None or b"<assigned" in content[: found.start()]:
+                return None
+            party = _party(names, kind, content[: found.start()] + content[found.end() :])
+            party = party._replace(time=found[1].decode())
+            if kind == b"author":
+                authors.append(party)
+            else:
+                authenticator = party
+    rest.append(data[at:end])
+    # What is left is short: parsed for each document, with the beginning of its body, which tells the level.
+    level = data[end : data.index(b">", body.end() - 1) + 1]
+    if level.startswith(b"<component><nonXMLBody"):
+        text = data.index(b">", body.end())
+        rest.append(level + data[body.end() : text + 1].removesuffix(b"/>") + b"</text></nonXMLBody></component>")
+    else:
+        rest.append(level + b"</structuredBody></component>")
+    rest.append(b"</ClinicalDocument>")
+    try:
+        base = cda.header(element(b"".join(rest)))
+    except XmlRefused:
+        return None
+    return base._replace(
+        patient=patient or Patient(),
+        authors=tuple(authors),
+        acts=tuple(acts),
+        legal_authenticator=authenticator,
+        custodian=custodian,
+    )
+
+
+def _cut(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:
+    """The pieces in their order, which the schema fixes: name, place, and where its content begins and ends."""
+    for kind in _PIECES:
+        opening, closing = b"<" + kind, b"</" + kind + b">"
+        start = data.find(opening, at, end)
+        while start >= 0:
+            after = start + len(opening)
+            if data[after] not in b" >":
+                # A longer name that begins alike.
+                start = data.find(opening, after, end)
+                continue
+            inner = data.index(b">", after) + 1
+            close = data.index(closing, inner)
+            yield kind, start, inner, close
+            at = close + len(closing)
+            start = data.find(opening, at, end)
+
+
+def _element(names: bytes, name: bytes, content: bytes) -> Any:
+    """A piece as an element of its own, under the names of its document."""
+    return element(b"<%b%b>%b</%b>" % (name, names, content, name))
+
+
+@lru_cache(maxsize=64)
+def _patient(names: bytes, content: bytes) -> Patient:
+    return cda.patient(_element(names, b"recordTarget", content))
+
+
+@lru_cache(maxsize=64)
+def _custodian(names: bytes, content: bytes) -> Organization:
+    return cda.custodian(_element(names, b"custodian", content))
+
+
+@lru_cache(maxsize=512)
+def _party(names: bytes, kind: bytes, content: bytes) -> Party:
+    node = _element(names, kind, content)
+    return cda.author(node) if kind == b"author" else cda.entity(node)
+
+
+@lru_cache(maxsize=512)
+def _event(names: bytes, content: bytes) -> Act | None:
+    return cda.act(_element(names, b"documentationOf", content))
+
+
+def _act(names: bytes, content: bytes) -> Act | None:
+    """An act, its interval read apart since it changes with each document."""
+    found = _INTERVAL.search(content)
+    if found is None or b"<performer" in content[: found.start()]:
+        return None
+    act = _event(names, content[: found.start()] + content[found.end() :])
+    if act is None or act.low or act.high:
+        return None
+    return act._replace(low=(found[1] or b"").decode(), high=(found[2] or b"").decode())
