@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from transvase.commands.session import moment
 from transvase.errors import BadCall, OutputUnwritable, Said
@@ -22,21 +23,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STRUCT_IDNAT",
         help="structure des certificats créés, celle du cabinet pour signer / structure of the certificates, the practice's to sign",
     )
+    parser.add_argument(
+        "--identities",
+        type=Path,
+        default=None,
+        metavar="CSV",
+        help="identités que l'INSi local connaît (ins,oid,family,given,first_given,sex,birth_date,birth_place,former) / "
+        "identities that the local INSi knows",
+    )
     parser.add_argument("--clock", default=None, metavar="ISO", help="heure du serveur / the server's clock")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until interrupted; prints the lines to put under [feed]."""
+    """Serve until interrupted; prints the lines to put under [feed] and, with identities, under [insi]."""
     from datetime import UTC, datetime
 
+    from transvase.sandbox import insi
     from transvase.sandbox.authority import STRUCTURE
     from transvase.sandbox.dmp import serve
 
-    if not options.patients.is_file():
-        raise BadCall(
-            what=Said(f"{options.patients.name} n'existe pas", f"{options.patients.name} does not exist"),
-            mend=Said("donnez le CSV ins,oid,state des patients", "give the CSV ins,oid,state of the patients"),
-        )
+    for file, columns in ((options.patients, "ins,oid,state"), (options.identities, "ins,oid,family…")):
+        if file is not None and not file.is_file():
+            raise BadCall(
+                what=Said(f"{file.name} n'existe pas", f"{file.name} does not exist"),
+                mend=Said(f"donnez le CSV {columns} des patients", f"give the CSV {columns} of the patients"),
+            )
     clock = moment(options.clock) if options.clock else datetime.now(UTC)
 
     def ready(url: str) -> None:
@@ -50,9 +61,26 @@ def run(options: argparse.Namespace) -> int:
             ("seal_key", "seal.key"),
         ):
             print(f'{name} = "{(folder / file).as_posix()}"', flush=True)
+        if options.identities is not None:
+            origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+            print(f'\n[insi]\nurl = "{origin}{insi.PATH}"\nauthorisation_number = "{insi.AUTHORISATION}"', flush=True)
+            for name, file in (
+                ("certificate", "insi/insi-auto.pem"),
+                ("key", "insi/insi-auto.key"),
+                ("authority", "insi/ca.pem"),
+            ):
+                print(f'{name} = "{(folder / file).as_posix()}"', flush=True)
 
     try:
-        serve(options.folder, options.patients, options.port, clock, ready, structure=options.structure or STRUCTURE)
+        serve(
+            options.folder,
+            options.patients,
+            options.port,
+            clock,
+            ready,
+            structure=options.structure or STRUCTURE,
+            identities=options.identities,
+        )
     except OSError as error:
         raise OutputUnwritable(path=f"127.0.0.1:{options.port}", reason=type(error).__name__) from None
     except ValueError as error:

@@ -67,7 +67,7 @@ def create(
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths = files(folder)
-    root = _Issuer("Autorite jetable du bac a sable", clock)
+    root = Issuer("Autorite jetable du bac a sable", clock)
     organisation = ("Cabinet du bac a sable", structure)
     root.issue(paths.server, paths.server_key, "bac a sable", None, ExtendedKeyUsageOID.SERVER_AUTH, names=names)
     root.issue(paths.client, paths.client_key, "auth-cli", organisation, ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -76,8 +76,8 @@ def create(
         client = ExtendedKeyUsageOID.CLIENT_AUTH
         ended = clock - timedelta(days=1)
         root.issue(paths.expired, paths.expired_key, "auth-cli fini", organisation, client, ended=ended)
-        _Issuer("Autorite inconnue", clock).issue(paths.stranger, paths.stranger_key, "auth-cli", organisation, client)
-    _write(paths.ca, root.certificate.public_bytes(serialization.Encoding.PEM))
+        Issuer("Autorite inconnue", clock).issue(paths.stranger, paths.stranger_key, "auth-cli", organisation, client)
+    write(paths.ca, root.certificate.public_bytes(serialization.Encoding.PEM))
     return paths
 
 
@@ -88,7 +88,7 @@ def open_or_create(folder: Path, clock: datetime, *, structure: str = STRUCTURE,
     return paths if complete else create(folder, clock, structure=structure, hostile=hostile)
 
 
-class _Issuer:
+class Issuer:
     """A root certificate and its key. Serial numbers count up from the clock: no two authorities of a folder share one."""
 
     def __init__(self, name: str, clock: datetime) -> None:
@@ -128,6 +128,8 @@ class _Issuer:
         names: Sequence[str] = (),
         ended: datetime | None = None,
     ) -> None:
+        """Write a key and its certificate named `name`, of an organisation (name, Struct_IdNat) or none; `names` are host names or
+        addresses, `ended` the end of an expired certificate."""
         key = _new_key()
         attributes = [x509.NameAttribute(NameOID.COUNTRY_NAME, "FR")]
         if organisation:
@@ -146,13 +148,13 @@ class _Issuer:
                 x509.SubjectAlternativeName([_general_name(n) for n in names]), critical=False
             )
         certificate = builder.sign(self._key, hashes.SHA256())
-        _write(
+        write(
             key_path,
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             ),
         )
-        _write(path, certificate.public_bytes(serialization.Encoding.PEM))
+        write(path, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _new_key() -> rsa.RSAPrivateKey:
@@ -180,7 +182,8 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """A private file, in the place of one that bore its name."""
     # Removed first: the mode given to open counts only for a file it creates.
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)

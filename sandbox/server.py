@@ -33,13 +33,15 @@ _log = logging.getLogger(__name__)
 
 
 class Request(NamedTuple):
-    """A request. Header names are in lower case; `structure` is the OU of the client certificate (empty when it has none)."""
+    """A request. Header names are in lower case; `structure` and `name` are the OU and the CN of the client certificate (empty when it
+    has none)."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
     structure: str
+    name: str = ""
 
 
 class Answer(NamedTuple):
@@ -97,7 +99,8 @@ async def listening(handler: Handler, tls: ssl.SSLContext, host: str, port: int)
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
     try:
-        structure = _structure(writer)
+        structure = _of_subject(writer, "organizationalUnitName")
+        name = _of_subject(writer, "commonName")
         keep = True
         while keep:
             try:
@@ -105,7 +108,7 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
                 if request is None:
                     return
                 keep = "close" not in request.headers.get("connection", "").lower()
-                answer = await _handled(handler, request)
+                answer = await _handled(handler, request._replace(name=name))
             except Refusal as refusal:
                 # Where the next request would begin is no longer certain.
                 keep, answer = False, refusal.answer
@@ -137,10 +140,10 @@ async def _handled(handler: Handler, request: Request) -> Answer | None:
         return Answer(500, "text/plain; charset=UTF-8", b"The sandbox failed on this request.\n")
 
 
-def _structure(writer: asyncio.StreamWriter) -> str:
+def _of_subject(writer: asyncio.StreamWriter, wanted: str) -> str:
     certificate = writer.get_extra_info("peercert") or {}
     pairs = (pair for group in certificate.get("subject", ()) for pair in group)
-    return next((value for name, value in pairs if name == "organizationalUnitName"), "")
+    return next((value for name, value in pairs if name == wanted), "")
 
 
 def _head(answer: Answer, keep: bool) -> bytes:
