@@ -10,7 +10,7 @@ import dagster as dg
 from transvase.assets.run import Run
 from transvase.errors import guarded
 from transvase.model.tables import TABLES
-from transvase.settings import require_source
+from transvase.settings import require_source, source_password
 from transvase.sources import mapping
 from transvase.sources.extract import extract
 from transvase.validators.expectations import Background
@@ -43,6 +43,7 @@ def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResul
             require_source(run.settings),
             run.work,
             clock=run.clock,
+            password=source_password(run.settings),
             progress=lambda step, done, total: run.progress("extraction", done, total, step),
         )
         checks.start(run.work)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from transvase.commands.session import run_of, with_json, with_settings
 
@@ -19,16 +21,17 @@ def run(options: argparse.Namespace) -> int:
     import orjson
 
     from transvase.model.verdict import CATALOGUE
-    from transvase.settings import require_source
+    from transvase.settings import require_source, source_password
     from transvase.sources import mapping
+    from transvase.sources.connection import opened
     from transvase.sources.extract import check_schema
-    from transvase.sources.sqlite import snapshot
 
     session = run_of(options)
-    path = require_source(session.settings)
+    where = require_source(session.settings)
     found = mapping.load(session.settings.source.product)
-    with snapshot(path) as connection:
-        live = check_schema(found, connection, path)
+    password = source_password(session.settings)
+    with TemporaryDirectory() as scratch, opened(found.kind, where, password, Path(scratch)) as view:
+        live = check_schema(found, view)
     uses = [found.columns[t, c].disposition for t, columns in live.items() for c in columns]
     coverage = {"product": found.product, "tables": len(live), "columns": len(uses)}
     coverage |= {name: uses.count(name) for name in mapping.DISPOSITIONS}

@@ -11,8 +11,9 @@ import hashlib
 import math
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 
 import duckdb
 import orjson
+import pyarrow as pa
 
 from transvase.errors import CellsUnaccounted, MappingInvalid, SchemaDrift
 from transvase.formats import files
@@ -28,9 +30,12 @@ from transvase.formats.sniff import sniff
 from transvase.model.table import Table
 from transvase.model.tables import TABLES
 from transvase.sources.bodies import Bodies
+from transvase.sources.claims import Claims
+from transvase.sources.connection import opened
 from transvase.sources.mapping import Mapping
-from transvase.sources.sqlite import key_expression, quoted, schema, snapshot, translated
-from transvase.sources.tables import Misfit, TableWriter, as_text, bounded, publish
+from transvase.sources.sorting import Sorter
+from transvase.sources.tables import Misfit, TableWriter, as_text, publish, written
+from transvase.sources.view import QueryFault, View
 
 # Rows of a batch. Between 1,000 and 50,000 the rate does not change; it bounds the memory of the widest table to some MB.
 BATCH = 8192
@@ -58,46 +63,52 @@ class Cells:
         return self.mapped + self.native + self.excluded
 
 
-def check_schema(mapping: Mapping, connection: sqlite3.Connection, path: Path) -> dict[str, tuple[str, ...]]:
-    """The live schema; SchemaDrift when the mapping was written for another."""
-    live = schema(connection)
+def check_schema(mapping: Mapping, view: View) -> dict[str, tuple[str, ...]]:
+    """The live schema, table to columns; SchemaDrift when the mapping was written for another."""
+    live = {table: tuple(c.name for c in columns) for table, columns in view.tables().items()}
     if found := mapping.drift(live):
         shown = "; ".join(found[:5]) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")
-        raise SchemaDrift(path=path.name, product=mapping.product, differences=shown)
+        raise SchemaDrift(path=view.name, product=mapping.product, differences=shown)
     return live
 
 
 def extract(
-    mapping: Mapping, path: Path, work: Path, *, clock: datetime, progress: Progress = lambda step, done, total: None
+    mapping: Mapping,
+    where: Path | str,
+    work: Path,
+    *,
+    clock: datetime,
+    password: str = "",
+    progress: Progress = lambda step, done, total: None,
 ) -> dict[str, Any]:
-    """Extract `path` into `work/canonical` and `work/bodies`; the manifest, also written as `work/canonical/extraction.json`.
+    """Extract what stands at `where` (a path, or the address of a server) into `work/canonical` and `work/bodies`; the manifest, also
+    written as `work/canonical/extraction.json`.
 
-    Raises the errors of `sources.sqlite`, SchemaDrift, MappingInvalid, CellsUnaccounted, DiskFull."""
+    Raises SourceMissing, SourceUnreadable, SourceLocked, SchemaDrift, MappingInvalid, CellsUnaccounted, DiskFull."""
     files.private_folder(work)
     final, building = work / "canonical", work / "canonical.part"
     shutil.rmtree(building, ignore_errors=True)
-    files.private_folder(building)
+    scratch = files.private_folder(files.private_folder(building) / "scratch")
     bodies = Bodies(work / "bodies")
     try:
-        with snapshot(path) as connection:
-            live = check_schema(mapping, connection, path)
-            _load_codes(mapping, connection)
-            connection.execute("CREATE TEMP TABLE claimed (t TEXT, k TEXT, p TEXT, PRIMARY KEY (t, k)) WITHOUT ROWID")
+        with opened(mapping.kind, where, password, scratch) as view, Claims(scratch / "claims") as claims:
+            live = check_schema(mapping, view)
+            _load_codes(mapping, view)
             counts: dict[str, int] = {}
             misfits: list[Misfit] = []
             for number, table in enumerate(TABLES.values()):
                 progress(table.name, number, len(TABLES))
                 native = table.name == "native"
                 rows = (
-                    _native(mapping, live, connection, misfits)
+                    _native(mapping, live, view, claims, misfits)
                     if native
-                    else _canonical(mapping, table, connection, bodies)
+                    else _canonical(mapping, table, view, claims, bodies)
                 )
                 with TableWriter(table, building) as writer:
                     for batch in rows:
                         misfits += writer.add(batch)
                 counts[table.name] = writer.rows
-            cells = _cells(mapping, live, connection, building)
+            cells = _cells(mapping, live, view, building)
         manifest = {
             "product": mapping.product,
             "clock": clock.isoformat(),
@@ -110,14 +121,15 @@ def extract(
         for line in cells:
             if line.accounted != line.source:
                 raise CellsUnaccounted(table=line.table, source=line.source, accounted=line.accounted)
+        shutil.rmtree(scratch)
         files.write(building / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
         publish(building, final)
-    except sqlite3.Error as error:
-        raise translated(error, path) from None
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.IOException, sqlite3.Error) as error:
+        # A source's own errors are already ours: what fails here is what we write.
         if isinstance(error, OSError):
             raise files.output_error(error, work) from None
-        raise files.output_error(OSError(28 if "space" in str(error).lower() else 5, ""), work) from None
+        full = "space" in str(error).lower() or "full" in str(error).lower()
+        raise files.output_error(OSError(28 if full else 5, ""), work) from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return manifest
@@ -131,63 +143,54 @@ def _digest_of(mapping: Mapping) -> str:
     return digest.hexdigest()
 
 
-def _load_codes(mapping: Mapping, connection: sqlite3.Connection) -> None:
-    """The code mappings as temporary tables `map_<name>`, for the queries to join."""
+def _load_codes(mapping: Mapping, view: View) -> None:
+    """The code mappings as `map_<name>`, for the queries to join."""
     for name, lines in mapping.codes.items():
-        connection.execute(
-            f"CREATE TEMP TABLE {quoted('map_' + name)} (local TEXT PRIMARY KEY, code TEXT, reason TEXT)"
-        )
-        with suppress(sqlite3.IntegrityError):
-            connection.executemany(f"INSERT INTO {quoted('map_' + name)} VALUES (?, ?, ?)", lines)
-            continue
-        raise MappingInvalid(product=mapping.product, file=f"mappings/{name}.csv", what="a local code stands twice")
+        if len({local for local, _, _ in lines}) != len(lines):
+            raise MappingInvalid(product=mapping.product, file=f"mappings/{name}.csv", what="a local code stands twice")
+    view.codes(mapping.codes)
 
 
 def _canonical(
-    mapping: Mapping, table: Table, connection: sqlite3.Connection, bodies: Bodies
+    mapping: Mapping, table: Table, view: View, claims: Claims, bodies: Bodies
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Rows of one canonical table in declared column order, claimed as they pass."""
     query = mapping.queries.get(table.name)
     if query is None:
         return
-    try:
-        cursor = connection.execute(query)
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        # Faults of the text itself: syntax, names, two statements, a parameter, a write. Anything else is the database's.
-        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") in ("SQLITE_ERROR", "SQLITE_READONLY"):
-            raise MappingInvalid(product=mapping.product, file=f"sql/{table.name}.sql", what=str(error)) from None
-        raise
-    if cursor.description is None:
-        raise MappingInvalid(product=mapping.product, file=f"sql/{table.name}.sql", what="it is not a query")
-    given = [d[0] for d in cursor.description]
     names = [c.name for c in table.columns]
-    has_body = table.name == "document_version" and "body" in given
-    unknown = [g for g in given if g not in names and not (has_body and g == "body")]
-    absent = [n for n in ("key", "source_table", "source_key") if n not in given]
-    if unknown or absent:
-        what = f"column {unknown[0]} is not declared" if unknown else f"column {absent[0]} is missing"
-        raise MappingInvalid(product=mapping.product, file=f"sql/{table.name}.sql", what=what)
-    place = {name: given.index(name) if name in given else -1 for name in names}
-    order = [place[n] for n in names]
-    t, k = place["source_table"], place["source_key"]
-    p = place[table.patient_column] if table.patient_column else -1
-    body_at = given.index("body") if has_body else -1
-    facts_at = [names.index(n) for n in ("sha256", "size", "detected", "damage", "own_unique_id")] if has_body else []
-    held: list[tuple[Any, ...]] = []
-    while rows := cursor.fetchmany(BODY_BATCH if has_body else BATCH):
-        connection.executemany(
-            "INSERT OR IGNORE INTO claimed VALUES (?, ?, ?)", [(r[t], r[k], r[p] if p >= 0 else None) for r in rows]
+    may_hold_bodies = table.name == "document_version"
+    try:
+        given, batches = view.query(query, BODY_BATCH if may_hold_bodies else BATCH)
+        has_body = may_hold_bodies and "body" in given
+        unknown = [g for g in given if g not in names and not (has_body and g == "body")]
+        absent = [n for n in ("key", "source_table", "source_key") if n not in given]
+        if unknown or absent:
+            what = f"column {unknown[0]} is not declared" if unknown else f"column {absent[0]} is missing"
+            raise QueryFault(what)
+        place = {name: given.index(name) if name in given else -1 for name in names}
+        order = [place[n] for n in names]
+        t, k = place["source_table"], place["source_key"]
+        p = place[table.patient_column] if table.patient_column else -1
+        body_at = given.index("body") if has_body else -1
+        facts_at = (
+            [names.index(n) for n in ("sha256", "size", "detected", "damage", "own_unique_id")] if has_body else []
         )
-        out = [tuple(r[i] if i >= 0 else None for i in order) for r in rows]
-        if has_body:
-            out = [_with_body(o, r[body_at], bodies, facts_at) for o, r in zip(out, rows, strict=True)]
-        # Without their bodies rows are small again: a file of sixteen-row groups would cost more to describe than to hold.
-        held += out
-        if len(held) >= BATCH:
+        held: list[tuple[Any, ...]] = []
+        for rows in batches:
+            claims.add([(r[t], as_text(r[k]), r[p] if p >= 0 else None) for r in rows])
+            out = [tuple(r[i] if i >= 0 else None for i in order) for r in rows]
+            if has_body:
+                out = [_with_body(o, r[body_at], bodies, facts_at) for o, r in zip(out, rows, strict=True)]
+            # Without their bodies rows are small again: a file of sixteen-row groups would cost more to describe than to hold.
+            held += out
+            if len(held) >= BATCH:
+                yield held
+                held = []
+        if held:
             yield held
-            held = []
-    if held:
-        yield held
+    except QueryFault as fault:
+        raise MappingInvalid(product=mapping.product, file=f"sql/{table.name}.sql", what=str(fault)) from None
 
 
 def _with_body(row: tuple[Any, ...], body: Any, bodies: Bodies, facts_at: list[int]) -> tuple[Any, ...]:
@@ -203,7 +206,7 @@ def _with_body(row: tuple[Any, ...], body: Any, bodies: Bodies, facts_at: list[i
 
 
 def _native(
-    mapping: Mapping, live: dict[str, tuple[str, ...]], connection: sqlite3.Connection, misfits: list[Misfit]
+    mapping: Mapping, live: MappingOf[str, tuple[str, ...]], view: View, claims: Claims, misfits: list[Misfit]
 ) -> Iterator[list[tuple[Any, ...]]]:
     """One row per source row that holds a native column, or that no query claimed; then the values no declared type could hold."""
     for t, k, patient, column, value in misfits:
@@ -214,19 +217,25 @@ def _native(
         native = {c for c, use in zip(columns, uses, strict=True) if use == "native"}
         if not kept:
             continue
-        key = key_expression(connection, table)
-        cursor = connection.execute(
-            f"SELECT {key}, c.k IS NOT NULL, c.p, {', '.join('s.' + quoted(c) for c in kept)} FROM {quoted(table)} s "
-            f"LEFT JOIN temp.claimed c ON c.t = ? AND c.k = {key}" + ("" if native else " WHERE c.k IS NULL"),
-            (table,),
-        )
-        while rows := cursor.fetchmany(BATCH):
+        if not native and claims.any(table) and _all_claimed(view, claims, table):
+            continue
+        for rows in view.rows(table, kept, BATCH).batches:
+            known = claims.of(table, [r[0] for r in rows])
             out = []
-            for row_key, claimed, patient, *values in rows:
+            for row_key, *values in rows:
+                claimed = row_key in known
+                if claimed and not native:
+                    continue
                 content = {c: _plain(v) for c, v in zip(kept, values, strict=True) if not claimed or c in native}
                 text = orjson.dumps(content).decode()
-                out.append((f"{table}:{row_key}", patient, len(content), text, table, row_key))
-            yield out
+                out.append((f"{table}:{row_key}", known.get(row_key), len(content), text, table, row_key))
+            if out:
+                yield out
+
+
+def _all_claimed(view: View, claims: Claims, table: str) -> bool:
+    """Whether every row of a table was claimed, by its keys alone: most tables are, and their cells need no second reading."""
+    return all(len(claims.of(table, [k for (k,) in rows])) == len(rows) for rows in view.rows(table, (), BATCH).batches)
 
 
 def _plain(value: Any) -> Any:
@@ -239,45 +248,51 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _cells(
-    mapping: Mapping, live: dict[str, tuple[str, ...]], connection: sqlite3.Connection, folder: Path
-) -> list[Cells]:
+def _cells(mapping: Mapping, live: MappingOf[str, tuple[str, ...]], view: View, folder: Path) -> list[Cells]:
     """Three independent counts: the source by its own COUNT, mapped rows and native cells by reading back what was written."""
-
-    def count(base: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], dict[str, int]]:
-        parts = " UNION ALL ".join(
-            f"SELECT source_table, source_key FROM read_parquet('{_sql(folder / f'{name}.parquet')}')"
-            for name in TABLES
-            if name != "native"
-        )
-        claimed = dict(
-            base.sql(f"SELECT source_table, count(DISTINCT source_key) FROM ({parts}) GROUP BY ALL").fetchall()
-        )
-        native = dict(
-            base.sql(
-                "SELECT source_table, sum(len(json_keys(content)))::BIGINT "
-                f"FROM read_parquet('{_sql(folder / 'native.parquet')}') WHERE NOT ends_with(key, '{UNREADABLE}') GROUP BY ALL"
-            ).fetchall()
-        )
-        return claimed, native
-
-    claimed, native = bounded(folder, count)
+    claimed, native = _claimed(folder), _native_cells(folder)
     out = []
     for table, columns in live.items():
-        (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone()
+        rows = view.count(table)
         uses = [mapping.columns[table, c].disposition for c in columns]
         out.append(
             Cells(
                 table,
                 rows,
                 rows * len(columns),
-                claimed.get(table, 0) * uses.count("mapped"),
-                native.get(table, 0),
+                claimed[table] * uses.count("mapped"),
+                native[table],
                 rows * uses.count("excluded"),
             )
         )
     return out
 
 
-def _sql(path: Path) -> str:
-    return str(path).replace("'", "''")
+def _claimed(folder: Path) -> Counter[str]:
+    """Source rows that stand in a canonical table other than native, by source table: several tables may share one, and count it once."""
+    schema = pa.schema([("source_table", pa.string()), ("source_key", pa.string())])
+    counts: Counter[str] = Counter()
+    # Sorted, so that a row's repetitions follow each other: a set of them all would grow with the practice.
+    with Sorter(schema, schema.names, folder / "claimed.rough") as sorter:
+        for name in TABLES:
+            if name != "native":
+                for batch in written(folder, name, schema.names):
+                    sorter.add(batch)
+        last: tuple[str, str] | None = None
+        for batch in sorter.sorted():
+            pairs = list(dict.fromkeys(zip(*(c.to_pylist() for c in batch.columns), strict=True)))
+            counts.update(table for table, _ in pairs)
+            if pairs[0] == last:
+                counts[last[0]] -= 1
+            last = pairs[-1]
+    return counts
+
+
+def _native_cells(folder: Path) -> Counter[str]:
+    """Cells in native, by source table."""
+    counts: Counter[str] = Counter()
+    for batch in written(folder, "native", ["key", "content", "source_table"]):
+        for key, content, table in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+            if not key.endswith(UNREADABLE):
+                counts[table] += len(orjson.loads(content))
+    return counts

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from transvase.errors import MappingInvalid
 from transvase.model.tables import TABLES
+from transvase.sources.connection import KINDS
 
 EMBEDDED = Path(__file__).parent
-KINDS = ("sqlite",)
 DISPOSITIONS = ("mapped", "native", "excluded")
 
 
