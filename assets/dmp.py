@@ -10,13 +10,16 @@ import dagster as dg
 
 from transvase.assets import feeding, signing
 from transvase.assets.archive import job_of
+from transvase.assets.quota import Limits, Window
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
 from transvase.errors import CertificateRefused, EnvironmentMismatch, Said, SettingsInvalid, guarded
-from transvase.formats import structure_seal
-from transvase.gateways import dmp
+from transvase.exporters.portability import open_context
+from transvase.formats import canonical, structure_seal
+from transvase.gateways import certificates, dmp
 from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
+from transvase.model.verdict import POLICIES
 from transvase.settings import key_password
 
 LEDGER = "ledger.sqlite"
@@ -41,6 +44,64 @@ def connector(run: Run) -> tuple[str, Callable[[], dmp.Dmp]]:
         )
     context = dmp.tls(settings.certificate, settings.key, settings.authority, key_password())
     return settings.url, lambda: dmp.Dmp(settings.url, context, settings.timeout)
+
+
+def notices(run: Run, now: datetime) -> list[Said]:
+    """What the operator must know before a certificate ends, one sentence each. `now` is aware.
+
+    CertificateRefused when one has ended, with its date, or cannot be read."""
+    settings = run.settings.feed
+    found: list[Said] = []
+    for file in dict.fromkeys((settings.certificate, settings.seal_certificate)):
+        if file is None:
+            continue
+        end = certificates.expiry(file)
+        if end.ended(now):
+            raise CertificateRefused(service=dmp.DMP, reason=end.sentence(now))
+        if end.near(now):
+            found.append(end.sentence(now))
+    return found
+
+
+# OIDs for examples and tests (ISO/IEC 9834-1), and that of no registered organization: never a practice in service.
+_NO_PRODUCTION = ("2.999",)
+
+
+def guard(run: Run) -> None:
+    """In production, only what is of production: the practice's OID, the OIDs of the matricules of what would leave.
+
+    EnvironmentMismatch. The verdicts say the same of each patient; a working folder judged for another environment must not pass."""
+    environment = run.settings.feed.environment
+    if environment != "production":
+        return
+    with canonical.connect(run.work, threads=1) as base:
+        oid = open_context(job_of(run), base).practice.oid
+        strangers = base.execute(
+            "SELECT count(*) FROM decision d JOIN patient p ON p.key = d.patient "
+            "WHERE d.outcome = 'to_send' AND NOT coalesce(list_contains($oids, p.ins_oid), false)",
+            {"oids": list(POLICIES[environment].oids)},
+        ).fetchall()[0][0]
+    if any(oid == root or oid.startswith(f"{root}.") for root in _NO_PRODUCTION):
+        raise EnvironmentMismatch(
+            environment=environment,
+            what=Said("un OID de cabinet réservé aux exemples", "a practice OID that is reserved for examples"),
+        )
+    if strangers:
+        raise EnvironmentMismatch(
+            environment=environment,
+            what=Said(
+                f"{strangers} documents dont le matricule n'est pas de production",
+                f"{strangers} documents whose matricule is not of production",
+            ),
+        )
+
+
+def limits_of(run: Run) -> Limits:
+    """The ceilings of the settings."""
+    settings = run.settings.feed
+    return Limits(
+        settings.submissions_per_second, settings.daily_ceiling, settings.connections, Window.read(settings.window)
+    )
 
 
 def proofs(run: Run, now: datetime) -> signing.Proofs | None:
@@ -88,22 +149,24 @@ def dmp_submissions(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
     """Feed what the verdicts allow."""
     with guarded():
         url, connect = connector(run)
-        settings = run.settings.feed
-        limits = feeding.Limits(settings.submissions_per_second, settings.daily_ceiling, settings.connections)
         place = zone(run.settings.time_zone)
         clock = run.now or (lambda: datetime.now(place))
-        proven = proofs(run, clock())
+        now = clock()
+        ending = notices(run, now)
+        proven = proofs(run, now)
+        guard(run)
         with Ledger(run.work / LEDGER) as ledger:
             fed = feeding.feed(
                 job_of(run),
                 ledger,
                 connect,
-                limits,
+                limits_of(run),
                 clock,
                 lambda done, total: run.progress("DMP", done, total, ""),
                 proven,
             )
         feeding.checked(fed, urlsplit(url).hostname or "")
     return dg.MaterializeResult(
-        metadata={"envoyés": fed.sent, "nouveaux": fed.planned, **{f"état {s}": n for s, n in fed.states.items()}}
+        metadata={f"certificat {n}": said.fr for n, said in enumerate(ending, 1)}
+        | {"envoyés": fed.sent, "nouveaux": fed.planned, **{f"état {s}": n for s, n in fed.states.items()}}
     )

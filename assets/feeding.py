@@ -14,20 +14,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from transvase.assets.circuit import Circuit
+from transvase.assets.quota import LONGEST_WAIT, Bucket, Limits, back_off
 from transvase.assets.signing import Proofs, Signer
-from transvase.errors import CertificateRefused, Said, ServiceUnreachable
+from transvase.errors import CertificateRefused, RefusedAlike, Said, ServiceUnreachable
 from transvase.exporters import documents, existence, iti41
 from transvase.exporters.cda.header import record_target
 from transvase.exporters.documents import Composed, Context
 from transvase.exporters.portability import Job, open_context
-from transvase.exporters.set_signature import Reference
-from transvase.formats import canonical
+from transvase.exporters.set_signature import Reference as ManifestLine
+from transvase.formats import canonical, cda
 from transvase.formats.bodies import read_body
 from transvase.formats.structure_seal import Uncanonical
 from transvase.formats.xds_metadata import source_id, submission_set
 from transvase.formats.xds_xml import submit_objects_request
-from transvase.gateways.dmp import AT_WORK, DMP, OF_CALLER, Answer, Dmp, Existence
+from transvase.gateways import causes
+from transvase.gateways.dmp import AT_WORK, DMP, OF_CALLER, Answer, Dmp, Existence, Reference
+from transvase.ledger.states import Event
 from transvase.ledger.submissions import Ledger, Planned, Step, Submission
+from transvase.ledger.versions import Turn, turn
 from transvase.model.clock import utc14
 from transvase.model.identifiers import TRANSMISSIONS, arc, is_oid, unique_id
 from transvase.model.record import ROW
@@ -46,21 +51,21 @@ FAILURES_BEFORE_STOP = 3
 _MESSAGES = uuid.uuid5(uuid.NAMESPACE_URL, "urn:transvase:messages")
 
 
-class Limits(NamedTuple):
-    """Ceilings of a run."""
-
-    per_second: float
-    per_day: int
-    connections: int
-
-
 class Fed(NamedTuple):
-    """Counts of a run: newly planned, sent, and the ledger's states afterwards; `stopped` says why it ended early, or is empty."""
+    """Counts of a run: newly planned, sent, and the ledger's states afterwards; `stopped` says why it ended early, or is empty;
+    `alike` when that is a cause for which the service refuses every document."""
 
     planned: int
     sent: int
     states: dict[str, int]
     stopped: str
+    alike: bool = False
+
+
+# Ends of a run that are no trouble: the next run goes on.
+CEILING, CLOSED = "daily ceiling", "outside the window"
+# Our code for what was kept here because the service asked to wait before its turn came.
+_HELD = "held"
 
 
 # What the ledger keeps of a patient whose existing DMP was asked about and is not there.
@@ -73,31 +78,87 @@ class _Ready(NamedTuple):
     patient_id: str
     patient: Any
     practitioner: str | None
-    reference: Reference | None
+    reference: ManifestLine | None
+    # The registered version that this one replaces; an earlier one that the registry may hold although the ledger knows of none.
+    target: Submission | None = None
+    earlier: Planned | None = None
 
 
 Progress = Callable[[int, int], None]
 
 
-def plan(job: Job, ledger: Ledger, now: datetime) -> int:
-    """Bring the verdicts into the ledger: what is to be sent, and what a former software sent (adopted). New rows."""
+class Candidates(NamedTuple):
+    """What the verdicts say of the ledger's destination: documents to send, and those that a former software sent."""
+
+    to_send: list[Planned]
+    adopted: list[Planned]
+
+
+def candidates(job: Job, ledger: Ledger | None) -> Candidates:
+    """The versions that the verdicts let leave. Of a document whose earlier version is registered, every later one in its order; of
+    one that a former software fed under a known uniqueId, the version made since, when nothing else stands against it."""
     with canonical.connect(Path(job.work), threads=1) as base:
         oid = open_context(job, base).practice.oid
         rows = base.sql(
-            "SELECT d.document, coalesce(d.version_key, ''), d.patient, d.act, d.outcome, v.version, o.fed_unique_id, v.own_unique_id FROM decision d "
-            "JOIN document o ON o.key = d.document LEFT JOIN document_version v ON v.key = d.version_key "
+            "SELECT d.document, coalesce(d.version_key, ''), d.patient, d.act, d.outcome, v.version, v.created, o.fed_unique_id, o.fed_at, "
+            "v.own_unique_id, d.outcome = 'adopted' AND NOT EXISTS (SELECT 1 FROM verdict x WHERE x.destination = 'dmp' "
+            "AND x.severity = 'block' AND x.rule <> 'DOC-FED' AND x.record_table = 'document' AND x.record_key = d.document) "
+            "AND NOT EXISTS (SELECT 1 FROM verdict x WHERE x.destination = 'dmp' AND x.severity = 'block' "
+            "AND x.record_table = 'patient' AND x.record_key = d.patient) "
+            "FROM decision d JOIN document o ON o.key = d.document LEFT JOIN document_version v ON v.key = d.version_key "
             "WHERE d.outcome IN ('to_send', 'adopted') ORDER BY d.act, d.document"
         ).fetchall()
-    to_send: list[Planned] = []
-    adopted: list[Planned] = []
-    for document, version, patient, act, outcome, rank, fed_as, own in rows:
-        # A CDA of its own keeps the id it carries; the one a former software used wins, since the registry knows that one.
-        known = fed_as if is_oid(fed_as) else own
-        ident = known or unique_id(oid, document, rank or 1)
-        (to_send if outcome == "to_send" else adopted).append(
-            Planned(document, version, patient, ident, (act or "")[:10])
-        )
-    return ledger.plan(to_send, adopted, now)
+        found = Candidates([], [])
+        for document, version, patient, act, outcome, rank, created, fed_as, fed_at, own, free in rows:
+            # A CDA of its own keeps the id it carries; the one a former software used wins, since the registry knows that one.
+            known = fed_as if is_oid(fed_as) else own
+            ident = known or unique_id(oid, document, rank or 1)
+            one = Planned(document, version, patient, ident, (act or "")[:10], max(rank or 1, 1))
+            if outcome == "to_send":
+                held = ledger.in_force(document) if ledger and one.rank > 2 else None
+                if held is not None:
+                    found.to_send.extend(_between(base, oid, one, held))
+                found.to_send.append(one)
+                continue
+            since = [v for v in _versions(base, document) if _after(v[2], fed_at)] if _after(created, fed_at) else []
+            if free and since and is_oid(fed_as):
+                # What was fed is the version before the first one made since.
+                found.adopted.append(one._replace(rank=max(since[0][1] - 1, 0)))
+                for key, number, _, own_id in since:
+                    newer = own_id or unique_id(oid, document, number)
+                    found.to_send.append(one._replace(version=key, unique_id=newer, rank=max(number, 1)))
+            else:
+                found.adopted.append(one)
+    return found
+
+
+def _versions(base: Any, document: str) -> list[tuple[str, int, str | None, str | None]]:
+    """(key, rank, made, own uniqueId) of the versions of a document that can be sent, in order."""
+    rows: list[tuple[str, int, str | None, str | None]] = base.execute(
+        "SELECT key, version, created, own_unique_id FROM document_version WHERE document = $d AND sha256 IS NOT NULL "
+        "AND coalesce(damage, '') = '' AND detected <> 'empty' ORDER BY version, key",
+        {"d": document},
+    ).fetchall()
+    return rows
+
+
+def _between(base: Any, oid: str, newest: Planned, held: int) -> Iterator[Planned]:
+    """The versions between the one in force and the newest: each replaces the one before (sheet, 9)."""
+    for key, number, _, own in _versions(base, newest.document):
+        if held < number < newest.rank:
+            ident = own or unique_id(oid, newest.document, number)
+            yield newest._replace(version=key, unique_id=ident, rank=number)
+
+
+def _after(made: str | None, fed: str | None) -> bool:
+    """The first instant is surely later than the second, whatever the precision of each; a missing one tells nothing."""
+    size = min(len(made or ""), len(fed or ""))
+    return size >= 10 and (made or "")[:size] > (fed or "")[:size]
+
+
+def plan(job: Job, ledger: Ledger, now: datetime) -> int:
+    """Bring the verdicts into the ledger: what is to be sent, and what a former software sent (adopted). New rows."""
+    return ledger.plan(*candidates(job, ledger), now)
 
 
 def feed(
@@ -115,17 +176,20 @@ def feed(
     Raises FeederLocked, CertificateRefused, SettingsInvalid (seal of another structure); ServiceUnreachable when nothing at all could
     be sent."""
     with ledger.feeding():
-        planned = plan(job, ledger, clock())
+        found = candidates(job, ledger)
+        planned = ledger.plan(*found, clock())
         # A former run that died between sending and outcome: nobody knows, so the registry is asked.
         while stale := ledger.waiting("submitted", 1000):
             ledger.record([Step(s.id, "restart", "restart") for s in stale], clock())
         with canonical.connect(Path(job.work), threads=1) as base:
-            run = _Run(job, ledger, connect, limits, clock, progress, base, proofs)
+            # Also a document that a former software fed, for the version made since.
+            allowed = {one.document for one in found.to_send}
+            run = _Run(job, ledger, connect, limits, clock, progress, base, proofs, allowed)
             try:
                 run.all()
             finally:
                 run.close()
-        return Fed(planned, run.sent, ledger.counts(), run.stopped)
+        return Fed(planned, run.sent, ledger.counts(), run.stopped, run.circuit.open)
 
 
 class _Run:
@@ -141,11 +205,15 @@ class _Run:
         progress: Progress,
         base: Any,
         proofs: Proofs | None,
+        allowed: set[str],
     ) -> None:
         self.ctx: Context = open_context(job, base)
         self.signer = Signer(proofs, self.ctx, base) if proofs else None
         # Patients whose DMP was asked about in this run.
         self.existing: dict[str, Existence] = {}
+        # Submissions of which the registry holds no earlier version, by its own word in this run.
+        self.first: set[str] = set()
+        self.moved = True
         self.work, self.base = Path(job.work), base
         self.ledger, self.limits, self.clock, self.progress = ledger, limits, clock, progress
         self.client = connect()
@@ -158,11 +226,13 @@ class _Run:
         self.sent = 0
         self.stopped = ""
         self.failures = 0
-        self.allowed = {k for (k,) in base.sql("SELECT document FROM decision WHERE outcome = 'to_send'").fetchall()}
+        self.allowed = allowed
         midnight = clock().replace(hour=0, minute=0, second=0, microsecond=0)
         self.left_today = limits.per_day - ledger.sent_since(midnight.isoformat())
-        self.turn = threading.Lock()
-        self.next_slot = time.monotonic()
+        self.bucket = Bucket(limits.per_second)
+        self.circuit = Circuit()
+        # Set as soon as the service is overloaded: what has not left of the batch stays.
+        self.held = threading.Event()
 
     def close(self) -> None:
         self.pool.shutdown(wait=True)
@@ -176,9 +246,9 @@ class _Run:
     def all(self) -> None:
         """Passes over what waits, each preceded by the questions about what is in doubt, until a pass sends nothing."""
         total = len(self.allowed)
-        moved = True
-        while moved:
-            moved = False
+        self.moved = True
+        while self.moved and self.within():
+            self.moved = False
             self.ask()
             after = ("", "")
             while not self.halted():
@@ -188,13 +258,21 @@ class _Run:
                 after = (page[-1].act, page[-1].id)
                 ready = list(self.prepare(page))
                 for start in range(0, len(ready), BATCH):
-                    moved = True
-                    self.send(self.with_dmp(ready[start : start + BATCH]))
+                    if not self.within():
+                        return
+                    self.moved = True
+                    self.send(self.with_targets(self.with_dmp(ready[start : start + BATCH])))
                     self.progress(self.sent, total)
                     if self.halted():
                         return
             if self.halted():
                 return
+
+    def within(self) -> bool:
+        """The hour is one of the window, when there is one."""
+        if self.limits.window and not self.limits.window.holds(self.clock()):
+            self.stopped = CLOSED
+        return not self.halted()
 
     # -- doubt ---------------------------------------------------------------------------------------------------------------
 
@@ -215,7 +293,7 @@ class _Run:
             )
             found = self.client.query(message.content_type, message.parts, message.length, message_id)
             if not found.ok:
-                self.failed(found.code)
+                self.failed(found.code, 0.0, asked)
                 if self.halted():
                     return
                 continue
@@ -239,6 +317,14 @@ class _Run:
         if self.sent and (spent := [s for s in waiting if s.attempts >= MOST_ATTEMPTS]):
             self.ledger.record([Step(s.id, "give_up", s.code) for s in spent], self.clock())
             waiting = [s for s in waiting if s.attempts < MOST_ATTEMPTS]
+        versions = self.ledger.versions([s.document for s in waiting]) if waiting else {}
+        turns = {s.id: turn(s, versions[s.document]) for s in waiting if s.document in versions}
+        said: dict[str, tuple[Event, str]] = {"overtaken": ("overtaken", ""), "gap": ("give_up", "VersionMissing")}
+        if steps := [Step(i, *said[t.kind]) for i, t in turns.items() if t.kind in said]:
+            self.ledger.record(steps, self.clock())
+            # A newer version may have waited for this.
+            self.moved = True
+        waiting = [s for s in waiting if s.id not in turns or turns[s.id].kind in ("send", "replace")]
         if not waiting:
             return
         found = {
@@ -253,15 +339,22 @@ class _Run:
             )
             made: _Ready | str = "DocumentMismatch"
             if patient and document and version:
-                made = self.ready(submission, patient, document, version)
+                made = self.ready(submission, patient, document, version, turns.get(submission.id))
             if isinstance(made, str):
                 self.ledger.record([Step(submission.id, "give_up", made)], self.clock())
             else:
                 yield made
 
-    def ready(self, submission: Submission, patient: Any, document: Any, version: Any) -> _Ready | str:
-        """A submission with its bytes, or our code for what keeps it here."""
-        one = self.compose(submission, patient, document, version)
+    def ready(
+        self, submission: Submission, patient: Any, document: Any, version: Any, place: Turn | None
+    ) -> _Ready | str:
+        """A submission with its bytes, or our code for what keeps it here. `place` is its turn, None when the ledger knows of no other
+        version."""
+        target = place.target if place else None
+        asked = place is not None or submission.rank < 2 or submission.id in self.first
+        earlier = None if asked else self.earlier(submission)
+        previous = target.unique_id if target else earlier.unique_id if earlier else ""
+        one = self.compose(submission, patient, document, version, previous)
         national = _national(patient)
         # Envelope, document and verdict must speak of the same patient and the same document.
         if (
@@ -271,6 +364,9 @@ class _Run:
             or one.form == "plain"
         ):
             return "DocumentMismatch"
+        # A CDA of its own says itself what it replaces.
+        if target and one.form == "carried" and cda.header(cda.parse(one.data)).replaces.oid != target.unique_id:
+            return "ReplacedMismatch"
         reference = None
         if self.signer:
             if code := self.signer.refusal(document.practitioner, one.entry):
@@ -279,7 +375,15 @@ class _Run:
                 reference = self.signer.reference(one.entry, one.data)
             except Uncanonical:
                 return "DocumentMismatch"
-        return _Ready(submission, one, national, patient, document.practitioner, reference)
+        return _Ready(submission, one, national, patient, document.practitioner, reference, target, earlier)
+
+    def earlier(self, submission: Submission) -> Planned:
+        """The version before one, under the identifier that it would have."""
+        rank = submission.rank - 1
+        found = [v for v in _versions(self.base, submission.document) if v[1] == rank]
+        key, own = (found[-1][0], found[-1][3]) if found else ("", None)
+        ident = own or unique_id(self.ctx.practice.oid, submission.document, rank)
+        return Planned(submission.document, key, submission.patient, ident, submission.act, rank)
 
     def with_dmp(self, batch: list[_Ready]) -> list[_Ready]:
         """A batch without the patients who have no DMP. Only where the record does not know, and once for each patient, it is asked.
@@ -302,9 +406,53 @@ class _Run:
             self.ledger.record(steps, self.clock())
         return kept
 
+    def with_targets(self, batch: list[_Ready]) -> list[_Ready]:
+        """A batch whose replacements bear the entryUUID of what they replace, asked now (TD3.1b): it changes with every change of
+        metadata. A later version of which the ledger knows no earlier one is asked about too: the ledger may have been lost."""
+        kept: list[_Ready] = []
+        silent = False
+        for ready in batch:
+            sought = ready.target.unique_id if ready.target else ready.earlier.unique_id if ready.earlier else ""
+            if not sought:
+                kept.append(ready)
+                continue
+            if silent:
+                continue
+            found = self.reference(ready, sought)
+            if not found.ok:
+                # It waits for the next pass; of a service that does not answer, one question in a batch is enough.
+                silent = True
+                self.failed(found.code, 0.0, ready.submission.id)
+            elif ready.target is None and ready.earlier is not None:
+                # Once adopted it is what this one replaces, in the next pass.
+                if not (found.entry_uuids and self.ledger.plan([], [ready.earlier], self.clock())):
+                    self.first.add(ready.submission.id)
+                    kept.append(ready)
+            elif len(found.entry_uuids) == 1:
+                entry = ready.composed.entry._replace(replaces=found.entry_uuids[0])
+                kept.append(ready._replace(composed=ready.composed._replace(entry=entry)))
+            else:
+                code = "ReplacedAmbiguous" if found.entry_uuids else "ReplacedAbsent"
+                self.ledger.record([Step(ready.submission.id, "give_up", code)], self.clock())
+        return kept
+
+    def reference(self, ready: _Ready, sought: str) -> Reference:
+        """The entryUUID under which the registry holds a uniqueId."""
+        self.bucket.take()
+        now = self.clock()
+        asked = f"reference {sought} {ready.submission.id} {ready.submission.attempts} {now.isoformat()}"
+        message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, asked)}"
+        assertion = ""
+        if self.signer:
+            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
+        message = iti41.query_by_unique_id(
+            [sought], message_id, f"{self.client.base}/registry", assertion, references=True
+        )
+        return self.client.reference(message.content_type, message.parts, message.length, message_id)
+
     def exists(self, ready: _Ready) -> Existence:
         """Ask whether the patient of a document has a DMP."""
-        self.pace()
+        self.bucket.take()
         now = self.clock()
         message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'exists {ready.submission.patient} {now.isoformat()}')}"
         assertion = ""
@@ -329,12 +477,13 @@ class _Run:
         make = ROW[name]._make
         return {r[0]: make(r) for r in found}
 
-    def compose(self, submission: Submission, patient: Any, document: Any, version: Any) -> Composed | None:
+    def compose(
+        self, submission: Submission, patient: Any, document: Any, version: Any, previous: str
+    ) -> Composed | None:
         body = read_body(self.work / "bodies", version.sha256)
         if body is None:
             return None
-        previous = ""
-        if (version.version or 1) > 1:
+        if not previous and (version.version or 1) > 1:
             previous = unique_id(self.ctx.practice.oid, document.key, version.version - 1)
         target = record_target(patient, self.ctx.practice.oid, qualified=True)
         return documents.compose(
@@ -343,10 +492,10 @@ class _Run:
 
     def send(self, batch: list[_Ready]) -> None:
         """Intents, sendings, outcomes of a batch."""
-        if not batch:
+        if not batch or self.halted():
             return
         if self.left_today <= 0:
-            self.stopped = "daily ceiling"
+            self.stopped = CEILING
             return
         batch = batch[: self.left_today]
         self.left_today -= len(batch)
@@ -355,23 +504,46 @@ class _Run:
             [Step(r.submission.id, "send", "", r.composed.entry.sha1.lower(), r.composed.entry.size) for r in batch],
             now,
         )
+        self.held.clear()
         answers = list(self.pool.map(self.one, batch))
-        steps = []
         for ready, answer in zip(batch, answers, strict=True):
-            event = {"accepted": "accepted", "refused": "refused", "not_sent": "not_sent"}.get(answer.kind, "doubt")
-            steps.append(Step(ready.submission.id, event, answer.code))  # type: ignore[arg-type]
-        self.ledger.record(steps, self.clock())
+            self.circuit.note(ready.submission.id, answer)
+        self.ledger.record(self.outcomes(batch, answers), self.clock())
+        self.left_today += sum(a.code == _HELD for a in answers)
         self.sent += sum(a.kind == "accepted" for a in answers)
         if caller := next((a.code for a in answers if a.code in OF_CALLER), ""):
             raise CertificateRefused(service=DMP, reason=caller)
+        if self.circuit.open:
+            self.stopped = self.circuit.code
+            return
+        asked, seed = max(a.retry_after for a in answers), " ".join(r.submission.id for r in batch)
         if all(a.kind in ("not_sent", "overloaded", "doubt") and a.code not in AT_WORK for a in answers):
-            self.failed(answers[0].code, max(a.retry_after for a in answers))
+            self.failed(answers[0].code, asked, seed)
         else:
             self.failures = 0
+            if self.held.is_set():
+                self.rest(answers[0].code, asked, seed)
+
+    def outcomes(self, batch: list[_Ready], answers: list[Answer]) -> list[Step]:
+        """What a batch's answers make of its submissions, and of those refused before for the same common cause."""
+        alike = set(self.circuit.alike) if self.circuit.open else set()
+        steps: list[Step] = []
+        for ready, answer in zip(batch, answers, strict=True):
+            ident = ready.submission.id
+            event: Event = "doubt"
+            if ident in alike or answer.code == _HELD:
+                event = "turned_away"
+            elif answer.kind in ("accepted", "refused", "not_sent"):
+                event = answer.kind
+            steps.append(Step(ident, event, answer.code))
+            alike.discard(ident)
+        return [*steps, *(Step(ident, "turned_away", self.circuit.code) for ident in sorted(alike))]
 
     def one(self, ready: _Ready) -> Answer:
         """Send one submission set of one document; its identifiers follow from the document, so sending again is the same sending."""
-        self.pace()
+        self.bucket.take()
+        if self.held.is_set():
+            return Answer("not_sent", _HELD)
         ident, now = arc("submission", ready.submission.id), self.clock()
         entry = ready.composed.entry._replace(uri="", original_file_name="")
         submission = submission_set(
@@ -393,24 +565,27 @@ class _Run:
         message = iti41.provide_and_register(request, parts, message_id, f"{self.client.base}/repository", assertion)
         client = self.idle.get()
         try:
-            return client.submit(message.content_type, message.parts, message.length, message_id)
+            answer = client.submit(message.content_type, message.parts, message.length, message_id)
         finally:
             self.idle.put(client)
+        if answer.kind == "overloaded":
+            self.held.set()
+        return answer
 
-    def pace(self) -> None:
-        """Wait for this sending's turn; all threads share the ceiling."""
-        with self.turn:
-            slot = self.next_slot = max(self.next_slot + 1 / self.limits.per_second, time.monotonic())
-        if (wait := slot - time.monotonic()) > 0:
-            time.sleep(wait)
-
-    def failed(self, code: str, retry_after: float = 0.0) -> None:
+    def failed(self, code: str, asked: float, seed: str) -> None:
         """A batch or a question without any answer: wait longer each time, then stop."""
         self.failures += 1
         if self.failures >= FAILURES_BEFORE_STOP:
             self.stopped = code or "no answer"
             return
-        time.sleep(min(retry_after or 0.2 * 2**self.failures, 30.0))
+        self.rest(code, asked, seed)
+
+    def rest(self, code: str, asked: float, seed: str) -> None:
+        """Leave the service alone as long as it asks; a run does not wait for hours."""
+        if asked > LONGEST_WAIT:
+            self.stopped = code
+            return
+        time.sleep(back_off(self.failures, asked, seed))
 
 
 def _national(patient: Any) -> str:
@@ -423,7 +598,11 @@ def _secret(ready: _Ready) -> bool:
 
 
 def checked(fed: Fed, url: str) -> Fed:
-    """The run's counts, or ServiceUnreachable when the service stopped it."""
-    if fed.stopped and fed.stopped != "daily ceiling":
-        raise ServiceUnreachable(service=Said(f"Le DMP ({url})", f"The DMP ({url})"), reason=fed.stopped)
+    """The run's counts; RefusedAlike when every document met one refusal, ServiceUnreachable when the service stopped the run."""
+    service = Said(f"Le DMP ({url})", f"The DMP ({url})")
+    if fed.alike:
+        cause = causes.of(fed.stopped)
+        raise RefusedAlike(service=service, code=fed.stopped, cause=Said(cause.french, cause.english))
+    if fed.stopped and fed.stopped not in (CEILING, CLOSED):
+        raise ServiceUnreachable(service=service, reason=fed.stopped)
     return fed

@@ -76,13 +76,17 @@ def provide_and_register(
     return Message(content_type, tuple(parts))
 
 
-def query_by_unique_id(unique_ids: Sequence[str], message_id: str, to: str, assertion: str = "") -> Message:
-    """ITI-18 GetDocuments by uniqueId, whole entries."""
+def query_by_unique_id(
+    unique_ids: Sequence[str], message_id: str, to: str, assertion: str = "", *, references: bool = False
+) -> Message:
+    """ITI-18 GetDocuments by uniqueId: whole entries, or with `references` their entryUUIDs alone (TD3.1b), which a structure's
+    certificate may always ask for (sheet, 4 and 10)."""
+    kind = "ObjectRef" if references else "LeafClass"
     values = ",".join(f"'{u}'" for u in unique_ids)
     body = (
         '<query:AdhocQueryRequest xmlns:query="urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0" '
         'xmlns:rim="urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0">'
-        '<query:ResponseOption returnComposedObjects="true" returnType="LeafClass"/>'
+        f'<query:ResponseOption returnComposedObjects="true" returnType="{kind}"/>'
         f'<rim:AdhocQuery id="{_GET_DOCUMENTS}"><rim:Slot name="$XDSDocumentEntryUniqueId"><rim:ValueList>'
         f"<rim:Value>({t(values)})</rim:Value></rim:ValueList></rim:Slot></rim:AdhocQuery></query:AdhocQueryRequest>"
     )

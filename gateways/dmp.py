@@ -86,6 +86,14 @@ class Found(NamedTuple):
     code: str = ""
 
 
+class Reference(NamedTuple):
+    """The answer of TD3.1b: entryUUIDs held under one uniqueId. `ok` is false when the registry did not answer."""
+
+    ok: bool
+    entry_uuids: tuple[str, ...] = ()
+    code: str = ""
+
+
 def tls(certificate: Path, key: Path, authority: Path, password: bytes | None) -> ssl.SSLContext:
     """A context for mutual TLS 1.2 or newer, trusting only `authority`. CertificateRefused names what cannot be used."""
     try:
@@ -150,6 +158,16 @@ class Dmp:
         if failure or status != 200:
             return Found(False, {}, failure or f"HTTP{status}")
         found = read_found(body, message_id)
+        if found.code == STALE:
+            self.close()
+        return found
+
+    def reference(self, content_type: str, parts: Iterable[bytes], length: int, message_id: str) -> Reference:
+        """Send a TD3.1b, the query by one uniqueId that asks for references, whose MessageID is `message_id`."""
+        status, _, body, failure = self._post("registry", content_type, parts, length)
+        if failure or status != 200:
+            return Reference(False, (), failure or f"HTTP{status}")
+        found = read_reference(body, message_id)
         if found.code == STALE:
             self.close()
         return found
@@ -306,18 +324,35 @@ def _coded(node: etree._Element, *path: str) -> str:
     return "" if element is None else element.get("code", "")
 
 
-def read_found(body: bytes, message_id: str = "") -> Found:
-    """Entries of an ITI-18 answer by uniqueId. With `message_id`, the answer to another message tells nothing."""
+def _query_answer(body: bytes, message_id: str) -> etree._Element | str:
+    """The successful answer of an ITI-18, or our code for why there is none."""
     root = _root(body)
     if root is None:
-        return Found(False, {}, "unreadable")
+        return "unreadable"
     if _of_another(root, message_id):
-        return Found(False, {}, STALE)
+        return STALE
     response = next(
         (n for n in root.iter() if isinstance(n.tag, str) and etree.QName(n).localname == "AdhocQueryResponse"), None
     )
     if response is None or response.get("status") != _STATUS + "Success":
-        return Found(False, {}, "Failure")
+        return "Failure"
+    return response
+
+
+def read_reference(body: bytes, message_id: str = "") -> Reference:
+    """entryUUIDs of an ITI-18 answer, references or whole entries. With `message_id`, the answer to another message tells nothing."""
+    response = _query_answer(body, message_id)
+    if isinstance(response, str):
+        return Reference(False, (), response)
+    held = [n.get("id", "") for kind in ("ObjectRef", "ExtrinsicObject") for n in response.iter(f"{_RIM}{kind}")]
+    return Reference(True, tuple(dict.fromkeys(i for i in held if i.startswith("urn:uuid:"))))
+
+
+def read_found(body: bytes, message_id: str = "") -> Found:
+    """Entries of an ITI-18 answer by uniqueId. With `message_id`, the answer to another message tells nothing."""
+    response = _query_answer(body, message_id)
+    if isinstance(response, str):
+        return Found(False, {}, response)
     entries = {}
     for node in response.iter(f"{_RIM}ExtrinsicObject"):
         unique = next(

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-State = Literal["to_submit", "submitted", "to_query", "registered", "adopted", "refused", "set_aside"]
+State = Literal[
+    "to_submit", "submitted", "to_query", "registered", "adopted", "replaced", "refused", "set_aside", "skipped"
+]
 Event = Literal[
     "send",
     "accepted",
     "refused",
     "doubt",
     "not_sent",
+    "turned_away",
     "restart",
     "present",
     "absent",
     "differs",
+    "replace",
+    "overtaken",
     "retry",
+    "skip",
     "adopt",
     "give_up",
     "no_dmp",
@@ -36,19 +42,35 @@ NEXT: dict[tuple[State, Event], State] = {
     ("submitted", "doubt"): "to_query",
     # The connection failed before the request left: nothing can have been registered.
     ("submitted", "not_sent"): "to_submit",
+    # Nothing was said of this document: every one is refused alike (sheet, 11), or the service asked to wait before its turn.
+    ("submitted", "turned_away"): "to_submit",
+    ("refused", "turned_away"): "to_submit",
     # Found in this state at start: the former run ended between the sending and the outcome.
     ("submitted", "restart"): "to_query",
     # The registry was asked by uniqueId.
     ("to_query", "present"): "registered",
     ("to_query", "absent"): "to_submit",
     ("to_query", "differs"): "set_aside",
+    # The registry took the next version, which deprecates this one (sheet, 9).
+    ("registered", "replace"): "replaced",
+    ("adopted", "replace"): "replaced",
+    # The registry does not hold it and a newer version stands in its place: it would only be replaced.
+    ("to_submit", "overtaken"): "replaced",
+    # Acts of the operator (design, 6). What is in doubt cannot be skipped: it may be in the patient's record.
     ("refused", "retry"): "to_submit",
     ("set_aside", "retry"): "to_query",
+    ("to_submit", "skip"): "skipped",
+    ("refused", "skip"): "skipped",
+    ("set_aside", "skip"): "skipped",
+    # It may have been set aside because the registry holds it: asked before anything is sent.
+    ("skipped", "retry"): "to_query",
     ("to_submit", "adopt"): "adopted",
 }
 
-# States that ask for nothing more unless an operator acts.
-FINAL: tuple[State, ...] = ("registered", "adopted", "refused", "set_aside")
+# States that ask for nothing more unless an operator acts, or a newer version comes.
+FINAL: tuple[State, ...] = ("registered", "adopted", "replaced", "refused", "set_aside", "skipped")
+# What an operator's `retry` opens again.
+REOPENED: tuple[State, ...] = tuple(s for s, e in NEXT if e == "retry")
 
 
 def after(state: State, event: Event) -> State:

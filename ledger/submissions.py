@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from transvase.errors import FeederLocked, OutputUnwritable
 from transvase.formats.files import private_folder
 from transvase.ledger.states import Event, State, after
 
+# Layout of the file, kept in SQLite's user_version.
+_LAYOUT = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS submission (
   id TEXT PRIMARY KEY,           -- unique_id and destination
@@ -32,9 +35,9 @@ CREATE TABLE IF NOT EXISTS submission (
   attempts INTEGER NOT NULL DEFAULT 0,
   code TEXT NOT NULL DEFAULT '', -- last code of the registry
   act TEXT NOT NULL,             -- local date of the act: the legal deadline
-  changed TEXT NOT NULL
+  changed TEXT NOT NULL,
+  rank INTEGER NOT NULL DEFAULT 1 -- versionNumber: which version of the document replaces which
 ) STRICT;
-CREATE INDEX IF NOT EXISTS submission_state ON submission (state, act);
 CREATE TABLE IF NOT EXISTS event (
   number INTEGER PRIMARY KEY,
   submission TEXT NOT NULL REFERENCES submission (id),
@@ -43,11 +46,32 @@ CREATE TABLE IF NOT EXISTS event (
   state TEXT NOT NULL,
   code TEXT NOT NULL,
   previous TEXT NOT NULL,
-  digest TEXT NOT NULL
+  digest TEXT NOT NULL,
+  proof TEXT NOT NULL DEFAULT ''  -- of what the row says beside its state: the plan, or the bytes sent
 ) STRICT;
+CREATE TABLE IF NOT EXISTS head (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  events INTEGER NOT NULL,
+  digest TEXT NOT NULL           -- of the last event: a tail cut off is missed
+) STRICT;
+"""
+# After the columns that an older file lacks.
+_AROUND = """
+INSERT OR IGNORE INTO head SELECT 1, count(*), coalesce((SELECT digest FROM event ORDER BY number DESC LIMIT 1), '') FROM event;
+CREATE INDEX IF NOT EXISTS submission_state ON submission (state, act);
+CREATE INDEX IF NOT EXISTS submission_document ON submission (document);
+CREATE INDEX IF NOT EXISTS event_submission ON event (submission, number);
 CREATE TRIGGER IF NOT EXISTS event_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS event_stays BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER IF NOT EXISTS head_follows BEFORE UPDATE ON head WHEN NEW.events <> OLD.events + 1
+  BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER IF NOT EXISTS head_stays BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 """
+_ADDED = {
+    "submission": "rank INTEGER NOT NULL DEFAULT 1",
+    "event": "proof TEXT NOT NULL DEFAULT ''",
+}
+_ROW = "id, document, version, patient, unique_id, sha1, state, attempts, code, act, rank"
 
 
 class Planned(NamedTuple):
@@ -58,6 +82,7 @@ class Planned(NamedTuple):
     patient: str
     unique_id: str
     act: str
+    rank: int = 1
 
 
 class Submission(NamedTuple):
@@ -73,6 +98,7 @@ class Submission(NamedTuple):
     attempts: int
     code: str
     act: str
+    rank: int = 1
 
 
 class Step(NamedTuple):
@@ -96,12 +122,22 @@ class Ledger:
             self._base.execute("PRAGMA journal_mode = WAL")
             # FULL: an intent that the disk may forget would let a document be sent twice.
             self._base.execute("PRAGMA synchronous = FULL")
-            self._base.executescript(_SCHEMA)
+            if self._base.execute("PRAGMA user_version").fetchone()[0] < _LAYOUT:
+                self._laid_out()
         except sqlite3.DatabaseError as error:
             raise OutputUnwritable(
                 path=path.name, reason=getattr(error, "sqlite_errorname", type(error).__name__)
             ) from None
         path.chmod(0o600)
+
+    def _laid_out(self) -> None:
+        """Create the tables, or give those of an older file what they lack, in one transaction."""
+        lacking = ""
+        for table, column in _ADDED.items():
+            names = [row[1] for row in self._base.execute(f"PRAGMA table_info({table})")]
+            if names and column.split()[0] not in names:
+                lacking += f"ALTER TABLE {table} ADD COLUMN {column};"
+        self._base.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}{lacking}{_AROUND}PRAGMA user_version = {_LAYOUT};COMMIT;")
 
     def close(self) -> None:
         """Close the file."""
@@ -148,8 +184,8 @@ class Ledger:
                 for row in rows:
                     ident = f"{row.unique_id} {destination}"
                     cursor = self._base.execute(
-                        "INSERT OR IGNORE INTO submission (id, document, version, patient, destination, unique_id, state, act, changed) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        "INSERT OR IGNORE INTO submission (id, document, version, patient, destination, unique_id, state, act, changed, rank) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                         (
                             ident,
                             row.document,
@@ -160,64 +196,127 @@ class Ledger:
                             state,
                             row.act,
                             stamp,
+                            row.rank,
                         ),
                     )
                     if cursor.rowcount:
                         new += 1
-                        self._append(ident, stamp, "adopt" if state == "adopted" else "planned", state, "")
+                        event = "adopt" if state == "adopted" else "planned"
+                        self._append(ident, stamp, event, state, "", _planned(*row[:3], *row[4:]))
         return new
 
     def record(self, steps: Iterable[Step], at: datetime) -> None:
-        """Apply transitions in one synced transaction; ValueError when the specification does not know one."""
+        """Apply transitions in one synced transaction; ValueError when the specification does not know one.
+
+        What becomes registered replaces, in the same transaction, the older versions of its document that were in force."""
         stamp = at.isoformat()
         with self._transaction():
             for step in steps:
-                row = self._base.execute("SELECT state FROM submission WHERE id = ?", (step.submission,)).fetchone()
+                row = self._base.execute(
+                    "SELECT state, document, destination, rank FROM submission WHERE id = ?", (step.submission,)
+                ).fetchone()
                 if row is None:
                     raise ValueError("unknown submission")
                 state = after(row[0], step.event)
                 self._base.execute(
-                    "UPDATE submission SET state = ?, code = ?, changed = ?, attempts = attempts + ?, "
-                    "sha1 = CASE WHEN ? <> '' THEN ? ELSE sha1 END, size = CASE WHEN ? > 0 THEN ? ELSE size END WHERE id = ?",
+                    "UPDATE submission SET state = ?, code = ?, changed = ?, "
+                    # What says nothing of the document is no attempt; an operator who reopens one begins anew.
+                    "attempts = CASE ? WHEN 'send' THEN attempts + 1 WHEN 'turned_away' THEN max(attempts - 1, 0) "
+                    "WHEN 'retry' THEN 0 ELSE attempts END, "
+                    "sha1 = CASE WHEN ? <> '' THEN ? ELSE sha1 END, size = CASE WHEN ? <> '' THEN ? ELSE size END WHERE id = ?",
                     (
                         state,
                         step.code,
                         stamp,
-                        step.event == "send",
+                        step.event,
                         step.sha1,
                         step.sha1,
-                        step.size,
+                        step.sha1,
                         step.size,
                         step.submission,
                     ),
                 )
-                self._append(step.submission, stamp, step.event, state, step.code)
+                sent = f"{step.sha1} {step.size}" if step.sha1 else ""
+                self._append(step.submission, stamp, step.event, state, step.code, sent)
+                if state == "registered":
+                    self._replaced(row[1], row[2], row[3], stamp)
 
-    def _append(self, submission: str, at: str, event: str, state: str, code: str) -> None:
-        last = self._base.execute("SELECT digest FROM event ORDER BY number DESC LIMIT 1").fetchone()
-        previous = last[0] if last else ""
-        digest = chained(previous, submission, at, event, state, code)
+    def _replaced(self, document: str, destination: str, rank: int, stamp: str) -> None:
+        """The versions in force before one that is registered now."""
+        for ident, before in self._base.execute(
+            "SELECT id, state FROM submission WHERE document = ? AND destination = ? AND rank < ? "
+            "AND state IN ('registered', 'adopted') ORDER BY rank",
+            (document, destination, rank),
+        ).fetchall():
+            state = after(before, "replace")
+            self._base.execute(
+                "UPDATE submission SET state = ?, code = '', changed = ? WHERE id = ?", (state, stamp, ident)
+            )
+            self._append(ident, stamp, "replace", state, "")
+
+    def _append(self, submission: str, at: str, event: str, state: str, code: str, proof: str = "") -> None:
+        (previous,) = self._base.execute("SELECT digest FROM head").fetchone()
+        digest = chained(previous, submission, at, event, state, code, *([proof] if proof else []))
         self._base.execute(
-            "INSERT INTO event (submission, at, event, state, code, previous, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (submission, at, event, state, code, previous, digest),
+            "INSERT INTO event (submission, at, event, state, code, previous, digest, proof) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (submission, at, event, state, code, previous, digest, proof),
         )
+        self._base.execute("UPDATE head SET events = events + 1, digest = ?", (digest,))
 
     def waiting(self, state: State, limit: int, after: tuple[str, str] = ("", "")) -> list[Submission]:
         """Submissions in a state, oldest act first (the legal deadline is the day of the act), beyond an (act, id) already seen."""
         rows = self._base.execute(
-            "SELECT id, document, version, patient, unique_id, sha1, state, attempts, code, act FROM submission "
-            "WHERE state = ? AND (act, id) > (?, ?) ORDER BY act, id LIMIT ?",
+            f"SELECT {_ROW} FROM submission WHERE state = ? AND (act, id) > (?, ?) ORDER BY act, id LIMIT ?",
             (state, *after, limit),
         ).fetchall()
         return [Submission(*r) for r in rows]
+
+    def select(self, states: Sequence[State], document: str = "", code: str = "") -> list[Submission]:
+        """Submissions in one of these states, of a document and with a last code when given; oldest act first."""
+        rows = self._base.execute(
+            f"SELECT {_ROW} FROM submission WHERE state IN ({', '.join('?' * len(states))}) "
+            "AND (? = '' OR document = ?) AND (? = '' OR code = ?) ORDER BY act, id",
+            (*states, document, document, code, code),
+        ).fetchall()
+        return [Submission(*r) for r in rows]
+
+    def versions(self, documents: Sequence[str], destination: str = "dmp") -> dict[str, list[Submission]]:
+        """The submissions of those documents that have several, by document."""
+        found: dict[str, list[Submission]] = {}
+        for row in self._base.execute(
+            f"SELECT {_ROW} FROM submission WHERE destination = ? AND document IN ({', '.join('?' * len(documents))}) "
+            "ORDER BY document, rank, id",
+            (destination, *documents),
+        ):
+            found.setdefault(row[1], []).append(Submission(*row))
+        return {document: rows for document, rows in found.items() if len(rows) > 1}
+
+    def in_force(self, document: str, destination: str = "dmp") -> int | None:
+        """Rank of the newest version of a document that the registry holds by our account; None without any."""
+        (rank,) = self._base.execute(
+            "SELECT max(rank) FROM submission WHERE document = ? AND destination = ? AND state IN ('registered', 'adopted')",
+            (document, destination),
+        ).fetchone()
+        return None if rank is None else int(rank)
+
+    def known(self) -> set[str]:
+        """Every submission's id."""
+        return {ident for (ident,) in self._base.execute("SELECT id FROM submission")}
 
     def counts(self) -> dict[str, int]:
         """Submissions by state."""
         return dict(self._base.execute("SELECT state, count(*) FROM submission GROUP BY state").fetchall())
 
+    def problems(self) -> list[tuple[State, str, int]]:
+        """(state, code, how many) of what waits for a person, the most frequent first: one line per problem, not per document."""
+        return self._base.execute(
+            "SELECT state, code, count(*) FROM submission WHERE state IN ('refused', 'set_aside') "
+            "GROUP BY state, code ORDER BY count(*) DESC, state, code"
+        ).fetchall()
+
     def outcomes(self) -> dict[str, tuple[str, str, str]]:
-        """Document key to (state, code, instant of the last change)."""
-        rows = self._base.execute("SELECT document, state, code, changed FROM submission").fetchall()
+        """Document key to (state, code, instant of the last change) of its newest version."""
+        rows = self._base.execute("SELECT document, state, code, changed FROM submission ORDER BY rank, id").fetchall()
         return {document: (state, code, changed) for document, state, code, changed in rows}
 
     def sent_since(self, instant: str) -> int:
@@ -235,15 +334,71 @@ class Ledger:
         ).fetchall()
 
     def broken(self) -> int | None:
-        """Number of the first event whose digest does not follow from the one before; None when the chain holds."""
-        previous = ""
-        for number, submission, at, event, state, code, before, digest in self._base.execute(
-            "SELECT number, submission, at, event, state, code, previous, digest FROM event ORDER BY number"
+        """Number of the first event that cannot be trusted: its digest does not follow from the one before, it is missing at the end
+        (one beyond the last), or the submission it moved last says another thing. None when events and submissions agree."""
+        previous, last = "", 0
+        for number, submission, at, event, state, code, before, digest, proof in self._base.execute(
+            "SELECT number, submission, at, event, state, code, previous, digest, proof FROM event ORDER BY number"
         ):
-            if before != previous or chained(previous, submission, at, event, state, code) != digest:
+            facts = (submission, at, event, state, code, *([proof] if proof else []))
+            if before != previous or chained(previous, *facts) != digest:
                 return int(number)
-            previous = digest
-        return None
+            previous, last = digest, int(number)
+        if self._base.execute("SELECT events, digest FROM head").fetchall() != [(last, previous)]:
+            return last + 1
+        return self._contradicted(last + 1)
+
+    def _contradicted(self, beyond: int) -> int | None:
+        """The earliest last event of a submission whose row differs from what its events make of it; `beyond` for a row without."""
+        wrong: list[int] = []
+        events = self._base.execute(
+            "SELECT e.number, e.submission, e.at, e.event, e.state, e.code, e.proof FROM event e ORDER BY e.submission, e.number"
+        )
+        told = ((ident, list(rows)) for ident, rows in groupby(events, key=lambda e: str(e[1])))
+        rows = self._base.execute(
+            "SELECT id, document, version, patient, act, rank, destination, unique_id, state, code, changed, attempts, sha1, size "
+            "FROM submission ORDER BY id"
+        )
+        history = next(told, None)
+        for row in rows:
+            while history is not None and history[0] < row[0]:
+                # Events of a submission that is gone.
+                wrong.append(history[1][-1][0])
+                history = next(told, None)
+            if history is None or history[0] != row[0]:
+                wrong.append(beyond)
+                continue
+            if not _agrees(row, history[1]):
+                wrong.append(history[1][-1][0])
+            history = next(told, None)
+        while history is not None:
+            wrong.append(history[1][-1][0])
+            history = next(told, None)
+        return min(wrong, default=None)
+
+
+def _planned(*facts: object) -> str:
+    """Digest of what a plan says of a submission and nothing changes later: document, version, patient, act, rank."""
+    return hashlib.sha256("\0".join(map(str, facts)).encode()).hexdigest()
+
+
+def _agrees(row: tuple[Any, ...], events: list[tuple[Any, ...]]) -> bool:
+    """A submission's row says what its events say."""
+    ident, *facts, destination, unique_id, state, code, changed, attempts, sha1, size = row
+    tried, sent = 0, " 0"
+    for _, _, _, event, _, _, proof in events:
+        tried = {"send": tried + 1, "turned_away": max(tried - 1, 0), "retry": 0}.get(event, tried)
+        if event == "send" and proof:
+            sent = proof
+    first, last = events[0], events[-1]
+    # An event of an older file bears no proof.
+    return (
+        ident == f"{unique_id} {destination}"
+        and first[6] in ("", _planned(*facts))
+        and (last[4], last[5], last[2]) == (state, code, changed)
+        and tried == attempts
+        and (sent == f"{sha1} {size}" or not first[6])
+    )
 
 
 def chained(previous: str, *facts: str) -> str:

@@ -21,9 +21,13 @@ _FROM_LEDGER = {
     "adopted": "adopted",
     "refused": "refused",
     "set_aside": "refused",
+    # A version that another took the place of never speaks for its document: the newer one does.
+    "replaced": "registered",
     "to_query": "in_doubt",
     "submitted": "in_doubt",
 }
+# Reasons of an operator's skip.
+_SKIPPED = {"elsewhere": "adopted", "withheld": "withheld"}
 # The registry answered that the patient has no DMP, to the document or to the question before it: no refusal of the document.
 _NO_DMP = ("XDSUnknownPatientId", "DMPNone", "DMPClosed")
 
@@ -136,4 +140,7 @@ def outcome_of(state: str, code: str) -> str | None:
     """Outcome of a document by its submission's state; None when nothing was sent yet."""
     if state == "refused" and code in _NO_DMP:
         return "no_dmp"
+    if state == "skipped":
+        # What an operator leaves aside stays visible as not fed, unless his reason is an outcome of its own.
+        return _SKIPPED.get(code, "refused")
     return _FROM_LEDGER.get(state)

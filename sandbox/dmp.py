@@ -1,4 +1,5 @@
-"""The local DMP, SOAP route: services `repository` (ITI-41), `registry` (ITI-18) and `patients` (TD0.2), plus `/control`.
+"""The local DMP, SOAP route: services `repository` (ITI-41), `registry` (ITI-18) and `patients` (TD0.2), plus `/control`. The service of
+`insi` stands beside it when a directory of identities is given.
 
 This module receives requests, asks the modules that know, and plays the troubles of the plan. Written from the sheet
 dmp-transactions alone, so that the project's client meets a second reading of it.
@@ -17,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from transvase.sandbox import authority, existence, finding, metadata, multipart, query, rules, server, soap, vihf
+from transvase.sandbox import authority, existence, finding, insi, metadata, multipart, query, rules, server, soap, vihf
 from transvase.sandbox.finding import Finding
+from transvase.sandbox.insi import Insi
 from transvase.sandbox.metadata import APPROVED, DEPRECATED
 from transvase.sandbox.misbehaviour import Misbehaviour, Trouble, read_plan
 from transvase.sandbox.registry import Registry
@@ -46,8 +48,10 @@ class Dmp:
         plan: Mapping[int, Misbehaviour] | None = None,
         *,
         require_vihf: bool = False,
+        beside: Insi | None = None,
     ) -> None:
         self._registry = registry
+        self.insi = beside
         self._clock = clock
         self._plan = dict(plan or {})
         self._require_vihf = require_vihf
@@ -60,6 +64,8 @@ class Dmp:
 
     async def handle(self, request: Request) -> Answer | None:
         """Answer a request; None closes the connection. Raises `Refusal` for what is not even SOAP."""
+        if self.insi is not None and request.path in (insi.PATH, insi.CONTROL):
+            return await self.insi.handle(request)
         if request.path in ("/control", "/control/state"):
             return self._control(request)
         service = self._services.get(request.path)
@@ -233,7 +239,10 @@ async def _run(
     stop: asyncio.Event,
 ) -> None:
     try:
-        async with server.listening(dmp.handle, server.context(keys), HOST, port) as chosen:
+        context = server.context(keys)
+        if dmp.insi is not None:
+            dmp.insi.trust(context)
+        async with server.listening(dmp.handle, context, HOST, port) as chosen:
             ready(chosen)
             await stop.wait()
         await registry.settled()
@@ -249,15 +258,19 @@ def serve(
     ready: Callable[[str], None],
     *,
     structure: str = authority.STRUCTURE,
+    identities: Path | None = None,
 ) -> None:
     """Serve the local DMP on 127.0.0.1 until interrupted (`KeyboardInterrupt`, passed on).
 
     `folder` holds the certificates and `registry.jsonl`, reused when they exist. `patients` is the CSV of `Registry`.
     `port` 0 lets the system choose. `ready` receives the URL of the services once connections are accepted. `structure` is
-    the Struct_IdNat of the client certificate. Raises `OSError` (port taken, folder) and `ValueError` (damaged file)."""
+    the Struct_IdNat of the client certificate. With `identities`, a CSV of `insi.Person`, INSi is served too, its certificates in
+    `folder / "insi"`. Raises `OSError` (port taken, folder) and `ValueError` (damaged file)."""
     keys = authority.open_or_create(folder, clock, structure=structure)
+    # Before the registry, which holds an open file.
+    beside = Insi(identities, folder / "insi", clock, structure=structure) if identities else None
     registry = Registry(folder / "registry.jsonl", patients)
-    dmp = Dmp(registry, clock)
+    dmp = Dmp(registry, clock, beside=beside)
 
     async def main() -> None:
         await _run(dmp, registry, keys, port, lambda chosen: ready(_services(chosen)), asyncio.Event())
@@ -273,7 +286,8 @@ class Sandbox:
     """A local DMP in a thread, as a context manager: `with Sandbox(folder, patients, clock) as sandbox: sandbox.url`.
 
     `url` is that of the services (add `/repository`...), `origin` that of the server (`/control`), `port` its port,
-    `authority` the PEM files. The state file is `folder / "registry.jsonl"`: a new Sandbox on the same folder goes on."""
+    `authority` the PEM files, `insi` the service beside when there are `identities` (at `origin` + `/insi`). The state file is
+    `folder / "registry.jsonl"`: a new Sandbox on the same folder goes on."""
 
     def __init__(
         self,
@@ -285,11 +299,14 @@ class Sandbox:
         structure: str = authority.STRUCTURE,
         require_vihf: bool = False,
         hostile: bool = False,
+        identities: Path | None = None,
+        insi_plan: Mapping[int, Misbehaviour] | None = None,
     ) -> None:
         self.authority = authority.open_or_create(folder, clock, structure=structure, hostile=hostile)
         self.port = 0
+        self.insi = Insi(identities, folder / "insi", clock, insi_plan, structure=structure) if identities else None
         self._registry = Registry(folder / "registry.jsonl", patients)
-        self._dmp = Dmp(self._registry, clock, plan, require_vihf=require_vihf)
+        self._dmp = Dmp(self._registry, clock, plan, require_vihf=require_vihf, beside=self.insi)
         self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._started: concurrent.futures.Future[int] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._main, name="sandbox-dmp", daemon=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,9 +111,10 @@ def a_version(key: str, document: str, patient: str | None = "P1", *, rank: int 
     return Row("document_version", {"key": key, "patient": patient, "document": document, "version": rank, **found})
 
 
-def an_objection(patient: str = "P1", scope: str = "dmp", document: str | None = None) -> Row:
-    """An objection of a patient, to everything or to one document."""
-    return Row("objection", {"key": f"O{next(_numbers)}", "patient": patient, "scope": scope, "document": document})
+def an_objection(patient: str = "P1", scope: str = "dmp", document: str | None = None, **facts: Any) -> Row:
+    """An objection of a patient, to everything or to one document, recorded by DOCTOR."""
+    sound = {"key": f"O{next(_numbers)}", "recorded": "2026-03-01T09:00:00", "recorded_by": DOCTOR}
+    return Row("objection", {"patient": patient, "scope": scope, "document": document} | sound | facts)
 
 
 def hash_of(content: str) -> str:
@@ -227,9 +228,73 @@ def with_rows(work: Path, *rows: Row) -> None:
         pq.write_table(pa.concat_tables([table, pa.Table.from_pylist([line], schema=table.schema)]), path)
 
 
+def changed(work: Path, table: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Rewrite the rows of a canonical table, each with what `change` says of it; the order of rows stays."""
+    path = work / "canonical" / f"{table}.parquet"
+    held = pq.read_table(path)
+    pq.write_table(pa.Table.from_pylist([row | change(row) for row in held.to_pylist()], schema=held.schema), path)
+
+
 def rows_of(work: Path, query: str) -> list[tuple[Any, ...]]:
     """Rows of a query over the canonical tables of a folder, for a test to know what it looks at."""
     with duckdb.connect() as base:
         for name in TABLES:
             base.execute(f"CREATE VIEW {name} AS FROM read_parquet('{work / 'canonical' / f'{name}.parquet'}')")
         return base.execute(query).fetchall()
+
+
+# The structure and its doctor, with what the DMP wants to know of them.
+OFFICE = (
+    Row(
+        "practice",
+        {
+            "key": "1",
+            "name": "Cabinet des Tilleuls",
+            "struct_idnat": "1990000713",
+            "oid": "2.999.250.7",
+            "facility_type": "SA07",
+            "practice_setting": "AMBULATOIRE",
+        },
+    ),
+    Row(
+        "practitioner",
+        {
+            "key": DOCTOR,
+            "practice": "1",
+            "idnat": "899700991005",
+            "family": "VAUTRIN",
+            "given": "Claire",
+            "specialty": "G15_10/SM54",
+            "active": True,
+        },
+    ),
+)
+
+
+def fed_practice(folder: Path, *rows: Row | Iterable[Row], environment: str = "sandbox") -> Path:
+    """A judged practice of OFFICE whose documents can be sent: each body is a small PDF of its own, in the store."""
+    every: list[Row] = [*OFFICE]
+    for row in rows:
+        every += [row] if isinstance(row, Row) else row
+    work = practice(folder, *(_stored(folder, row) for row in every))
+    judged(work, environment=environment)
+    return work
+
+
+def _stored(folder: Path, row: Row) -> Row:
+    """A version whose body is in the store."""
+    if row.table != "document_version" or row.values["sha256"] is None:
+        return row
+    body = f"%PDF-1.4\n% {row.values['key']}\n%%EOF\n".encode()
+    digest = hashlib.sha256(body).hexdigest()
+    place = folder / "bodies" / digest[:2]
+    place.mkdir(parents=True, exist_ok=True)
+    (place / digest).write_bytes(body)
+    return Row("document_version", row.values | {"sha256": digest, "size": len(body)})
+
+
+def registered_patients(path: Path, *keys: str, state: str = "active") -> Path:
+    """The file that tells the local DMP who has one."""
+    rows = [f"{a_patient(key).values['ins']},{TEST_OID},{state}" for key in keys]
+    path.write_text("\n".join(["ins,oid,state", *rows]) + "\n", encoding="utf-8")
+    return path

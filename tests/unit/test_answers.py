@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transvase.gateways.dmp import STALE, Answer, Entry, Found, read_answer, read_found
+from transvase.gateways.dmp import STALE, Answer, Entry, Found, Reference, read_answer, read_found, read_reference
 
 STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"
 RS, RIM = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0", "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0"
@@ -238,3 +238,27 @@ FOUND = [
 @pytest.mark.parametrize(("body", "expected"), [f[1:] for f in FOUND], ids=[f[0] for f in FOUND])
 def test_what_the_registry_holds(body: bytes, expected: Found) -> None:
     assert read_found(body, OURS) == expected
+
+
+# The references under one uniqueId (TD3.1b).
+
+REFERENCES = [
+    ("none", envelope(listing()), Reference(True)),
+    ("one", envelope(listing('<rim:ObjectRef id="urn:uuid:e1"/>')), Reference(True, ("urn:uuid:e1",))),
+    ("one, in a multipart", multipart(envelope(listing('<rim:ObjectRef id="urn:uuid:e1"/>'))), Reference(True, ("urn:uuid:e1",))),
+    ("one said twice", envelope(listing('<rim:ObjectRef id="urn:uuid:e1"/><rim:ObjectRef id="urn:uuid:e1"/>')), Reference(True, ("urn:uuid:e1",))),
+    ("two", envelope(listing('<rim:ObjectRef id="urn:uuid:e1"/><rim:ObjectRef id="urn:uuid:e2"/>')), Reference(True, ("urn:uuid:e1", "urn:uuid:e2"))),
+    ("a whole entry", envelope(listing(entry("1.2.3.1"))), Reference(True, ("urn:uuid:e1",))),
+    ("no identifier", envelope(listing("<rim:ObjectRef/>")), Reference(True)),
+    ("an identifier that is no entryUUID", envelope(listing('<rim:ObjectRef id="1.2.3"/>')), Reference(True)),
+    ("the query failed", envelope(listing(status=STATUS + "Failure")), Reference(False, (), "Failure")),
+    ("a fault", envelope(fault("s:Receiver")), Reference(False, (), "Failure")),
+    ("a page", PAGE, Reference(False, (), "unreadable")),
+    ("empty", b"", Reference(False, (), "unreadable")),
+    ("the answer to another message", envelope(listing(), relates_to=ANOTHER), Reference(False, (), STALE)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "expected"), [r[1:] for r in REFERENCES], ids=[r[0] for r in REFERENCES])
+def test_what_a_replacement_may_point_at(body: bytes, expected: Reference) -> None:
+    assert read_reference(body, OURS) == expected

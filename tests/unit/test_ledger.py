@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from transvase.errors import FeederLocked, OutputUnwritable
-from transvase.ledger.states import FINAL, NEXT, Event, State, after
+from transvase.ledger import acts
+from transvase.ledger.states import FINAL, NEXT, REOPENED, Event, State, after
 from transvase.ledger.submissions import Ledger, Planned, Step, chained
 
 CLOCK = datetime(2026, 11, 23, 20, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -33,6 +34,8 @@ WAY: dict[State, tuple[Event, ...]] = {
     "adopted": ("adopt",),
     "refused": ("send", "refused"),
     "set_aside": ("give_up",),
+    "replaced": ("overtaken",),
+    "skipped": ("skip",),
 }
 
 
@@ -91,14 +94,39 @@ def test_from_every_state_a_document_may_end_and_final_states_wait_for_a_person(
         for (state, _event), following in NEXT.items():
             ends[state] = ends[state] | ends[following]
     assert all(ends[state] & set(FINAL) for state in STATES)
-    # Out of a final state only an operator's retry leads, and never out of what the registry holds.
-    assert {(s, e) for s, e in NEXT if s in FINAL} == {("refused", "retry"), ("set_aside", "retry")}
+    # Out of a final state leads an operator's act, a newer version in the registry, or a cause that was not the document's: what the
+    # registry holds is never sent again.
+    assert {(s, e) for s, e in NEXT if s in FINAL} == {
+        ("refused", "retry"),
+        ("set_aside", "retry"),
+        ("skipped", "retry"),
+        ("refused", "skip"),
+        ("set_aside", "skip"),
+        ("refused", "turned_away"),
+        ("registered", "replace"),
+        ("adopted", "replace"),
+    }
+    assert set(REOPENED) == {"refused", "set_aside", "skipped"}
+
+
+def test_what_was_set_aside_or_skipped_is_asked_about_before_it_is_sent() -> None:
+    assert {s for s in REOPENED if NEXT[s, "retry"] == "to_query"} == {"set_aside", "skipped"}
+
+
+def test_what_may_be_in_the_patients_record_cannot_be_skipped() -> None:
+    assert {s for s, e in NEXT if e == "skip"} == {"to_submit", "refused", "set_aside"}
 
 
 def test_nothing_is_sent_again_after_a_doubt_without_asking() -> None:
     """Every way from `submitted` back to `to_submit` passes by the registry's answer, or by a connection that never opened."""
     back = {(s, e) for (s, e), following in NEXT.items() if following == "to_submit"}
-    assert back == {("submitted", "not_sent"), ("to_query", "absent"), ("refused", "retry")}
+    assert back == {
+        ("submitted", "not_sent"),
+        ("submitted", "turned_away"),
+        ("to_query", "absent"),
+        ("refused", "retry"),
+        ("refused", "turned_away"),
+    }
 
 
 def test_an_unknown_submission_is_refused(ledger: Ledger) -> None:
@@ -211,7 +239,7 @@ def tampered(ledger: Ledger, *statements: str) -> None:
     base.close()
 
 
-@pytest.mark.parametrize("field", ["submission", "at", "event", "state", "code", "previous", "digest"])
+@pytest.mark.parametrize("field", ["submission", "at", "event", "state", "code", "previous", "digest", "proof"])
 @pytest.mark.parametrize("number", [1, 5, 9])
 def test_a_changed_field_breaks_the_chain(lived: Ledger, field: str, number: int) -> None:
     tampered(lived, f"UPDATE event SET {field} = {field} || 'x' WHERE number = {number}")
@@ -222,7 +250,7 @@ def test_the_fields_above_are_all_those_of_an_event(lived: Ledger) -> None:
     base = other_hand(lived)
     names = {row[1] for row in base.execute("PRAGMA table_info(event)")}
     base.close()
-    assert names == {"number", "submission", "at", "event", "state", "code", "previous", "digest"}
+    assert names == {"number", "submission", "at", "event", "state", "code", "previous", "digest", "proof"}
 
 
 @pytest.mark.parametrize("number", [1, 4, 8])
@@ -242,6 +270,219 @@ def test_an_event_slipped_in_with_its_own_digest_breaks_the_chain(lived: Ledger)
     values = ", ".join(f"'{v}'" for v in (*facts, "", chained("", *facts)))
     tampered(lived, f"INSERT INTO event (submission, at, event, state, code, previous, digest) VALUES ({values})")
     assert lived.broken() == 10
+
+
+@pytest.mark.parametrize("kept", [0, 5, 8])
+def test_a_tail_cut_off_breaks_the_chain(lived: Ledger, kept: int) -> None:
+    base = other_hand(lived)
+    base.executescript(f"DROP TRIGGER event_stays; DELETE FROM event WHERE number > {kept};")
+    base.close()
+    assert lived.broken() == kept + 1
+    # Going on does not hide it.
+    lived.record([Step(ident(1), "skip", "unfit")], CLOCK)
+    assert lived.broken() is not None
+
+
+def test_the_count_of_events_only_grows(lived: Ledger) -> None:
+    for statement in ("UPDATE head SET events = events - 1", "UPDATE head SET digest = ''", "DELETE FROM head"):
+        with other_hand(lived) as base, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            base.execute(statement)
+        base.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'registered'",
+        "state = 'adopted'",
+        "code = 'x'",
+        "attempts = 0",
+        "attempts = 7",
+        "changed = changed || 'x'",
+        "document = 'D9'",
+        "version = 'V9'",
+        "patient = 'P9'",
+        "act = '2026-01-01'",
+        "rank = 2",
+        "unique_id = '1.2.3.9'",
+        "destination = 'mss_pro'",
+        f"sha1 = '{'0' * 40}'",
+        "size = 9",
+    ],
+)
+def test_a_submission_that_says_another_thing_than_its_events(lived: Ledger, change: str) -> None:
+    """Nobody needs to touch the events to make a document look sent: the rows are held against them."""
+    lived.record([Step(ident(1), "send", "", "ab" * 20, 345)], CLOCK)
+    assert lived.broken() is None
+    base = other_hand(lived)
+    assert base.execute(f"UPDATE submission SET {change} WHERE id = '{ident(1)}'").rowcount == 1
+    base.close()
+    assert lived.broken() == 10
+
+
+def test_the_changes_above_are_of_every_field_but_the_identifier(lived: Ledger) -> None:
+    base = other_hand(lived)
+    names = {row[1] for row in base.execute("PRAGMA table_info(submission)")}
+    base.close()
+    tried = test_a_submission_that_says_another_thing_than_its_events.pytestmark[0].args[1]
+    assert names - {"id"} == {change.split()[0] for change in tried}
+
+
+def test_a_submission_taken_out_or_slipped_in(lived: Ledger) -> None:
+    base = other_hand(lived)
+    base.execute("PRAGMA foreign_keys = OFF")
+    base.execute(f"DELETE FROM submission WHERE id = '{ident(2)}'")
+    assert lived.broken() == 9
+    base.execute(
+        "INSERT INTO submission (id, document, version, patient, destination, unique_id, state, act, changed) "
+        f"VALUES ('{ident(7)}', 'D7', 'V7', 'P7', 'dmp', '1.2.3.7', 'registered', '', '')"
+    )
+    base.execute("UPDATE submission SET state = 'registered'")
+    base.close()
+    assert lived.broken() is not None
+
+
+def test_a_ledger_of_the_former_layout_is_taken_up(tmp_path: Path) -> None:
+    """Events without proof keep their digests; what comes after has one."""
+    path = tmp_path / "ledger.sqlite"
+    base = sqlite3.connect(path, isolation_level=None)
+    base.executescript(
+        "CREATE TABLE submission (id TEXT PRIMARY KEY, document TEXT NOT NULL, version TEXT NOT NULL, patient TEXT NOT NULL, "
+        "destination TEXT NOT NULL, unique_id TEXT NOT NULL, sha1 TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL DEFAULT 0, "
+        "state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, code TEXT NOT NULL DEFAULT '', act TEXT NOT NULL, "
+        "changed TEXT NOT NULL) STRICT;"
+        "CREATE TABLE event (number INTEGER PRIMARY KEY, submission TEXT NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, "
+        "state TEXT NOT NULL, code TEXT NOT NULL, previous TEXT NOT NULL, digest TEXT NOT NULL) STRICT;"
+    )
+    at, previous = CLOCK.isoformat(), ""
+    base.execute(
+        "INSERT INTO submission VALUES (?, 'D1', 'V1', 'P1', 'dmp', '1.2.3.1', 'ab', 3, 'submitted', 1, '', '2026-03-02', ?)",
+        (ident(1), at),
+    )
+    for event, state in (("planned", "to_submit"), ("send", "submitted")):
+        digest = chained(previous, ident(1), at, event, state, "")
+        base.execute(
+            "INSERT INTO event (submission, at, event, state, code, previous, digest) VALUES (?, ?, ?, ?, '', ?, ?)",
+            (ident(1), at, event, state, previous, digest),
+        )
+        previous = digest
+    base.close()
+    for _ in range(2):
+        with Ledger(path) as ledger:
+            assert ledger.broken() is None
+            assert ledger.counts() == {"submitted": 1}
+    with Ledger(path) as ledger:
+        ledger.plan([planned(2)], [], CLOCK)
+        ledger.record([Step(ident(1), "accepted")], CLOCK)
+        assert ledger.broken() is None
+
+
+# Versions of a document.
+
+
+def of_document(rank: int) -> Planned:
+    return Planned("D1", f"V{rank}", "P1", f"1.2.3.{rank}", "2026-03-02", rank)
+
+
+def test_what_is_registered_replaces_the_version_before(ledger: Ledger) -> None:
+    ledger.plan([of_document(2), of_document(3), planned(7)], [of_document(1)], CLOCK)
+    for number in (2, 3):
+        assert ledger.in_force("D1") == number - 1
+        ledger.record([Step(ident(number), "send"), Step(ident(number), "doubt")], CLOCK)
+        assert ledger.in_force("D1") == number - 1
+        ledger.record([Step(ident(number), "present")], CLOCK)
+    assert [(s.rank, s.state) for s in ledger.versions(["D1", "D7"])["D1"]] == [
+        (1, "replaced"),
+        (2, "replaced"),
+        (3, "registered"),
+    ]
+    assert ledger.outcomes()["D1"][0] == "registered"
+    assert "D7" not in ledger.versions(["D1", "D7"])
+    assert ledger.broken() is None
+
+
+def test_a_version_takes_no_place_at_another_destination(ledger: Ledger) -> None:
+    ledger.plan([of_document(1)], [], CLOCK, destination="mss_pro")
+    ledger.record([Step("1.2.3.1 mss_pro", "send"), Step("1.2.3.1 mss_pro", "accepted")], CLOCK)
+    ledger.plan([of_document(2)], [], CLOCK)
+    ledger.record([Step(ident(2), "send"), Step(ident(2), "accepted")], CLOCK)
+    assert ledger.counts() == {"registered": 2}
+
+
+# Acts of the operator.
+
+
+def test_what_is_opened_again_begins_anew(ledger: Ledger) -> None:
+    for number, state in ((1, "refused"), (2, "set_aside"), (3, "skipped"), (4, "registered"), (5, "to_query")):
+        brought(ledger, state, number)  # type: ignore[arg-type]
+    opened = acts.retry(ledger, CLOCK, document="D1")
+    assert [(s.document, s.state) for s in opened] == [("D1", "refused")]
+    assert {s.document for s in acts.retry(ledger, CLOCK)} == {"D2", "D3"}
+    assert [state_of(ledger, n) for n in range(1, 6)] == ["to_submit", "to_query", "to_query", "registered", "to_query"]
+    assert ledger.of_document("D1")[-1] == (CLOCK.isoformat(), "retry", "to_submit", "operator")
+    assert [s.attempts for s in ledger.select(("to_submit",))] == [0]
+    assert ledger.broken() is None
+
+
+def test_a_retry_by_code_or_state_opens_no_other(ledger: Ledger) -> None:
+    ledger.plan([planned(n) for n in (1, 2, 3)], [], CLOCK)
+    ledger.record([Step(ident(n), "send") for n in (1, 2)] + [Step(ident(3), "give_up", "DocumentMismatch")], CLOCK)
+    ledger.record([Step(ident(1), "refused", "XDSUnknownPatientId"), Step(ident(2), "refused", "Sender")], CLOCK)
+    assert [s.document for s in acts.retry(ledger, CLOCK, code="XDSUnknownPatientId")] == ["D1"]
+    assert [s.document for s in acts.retry(ledger, CLOCK, state="set_aside")] == ["D3"]
+    assert acts.retry(ledger, CLOCK, code="XDSUnknownPatientId") == []
+    assert state_of(ledger, 2) == "refused"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_may_be_left_aside(ledger: Ledger, state: State) -> None:
+    brought(ledger, state)
+    skipped = acts.skip(ledger, CLOCK, "D1", "unfit")
+    allowed = state in ("to_submit", "refused", "set_aside")
+    assert [s.document for s in skipped] == ["D1"] * allowed
+    assert state_of(ledger) == ("skipped" if allowed else state)
+    # Planned again by the next night, it stays aside.
+    ledger.plan([planned(1)], [], CLOCK)
+    assert state_of(ledger) == ("skipped" if allowed else state)
+
+
+def test_a_reason_is_one_of_the_list(ledger: Ledger) -> None:
+    brought(ledger, "refused")
+    with pytest.raises(ValueError, match="unknown reason"):
+        acts.skip(ledger, CLOCK, "D1", "Mme Martin ne veut pas")
+    assert state_of(ledger) == "refused"
+
+
+def test_no_act_while_a_feeder_runs(ledger: Ledger) -> None:
+    brought(ledger, "refused")
+    with Ledger(ledger.path) as other, ledger.feeding():
+        with pytest.raises(FeederLocked):
+            acts.retry(other, CLOCK, document="D1")
+        with pytest.raises(FeederLocked):
+            acts.skip(other, CLOCK, "D1", "unfit")
+    assert state_of(ledger) == "refused"
+
+
+def test_one_line_for_each_problem(ledger: Ledger) -> None:
+    ledger.plan([planned(n) for n in range(1, 7)], [], CLOCK)
+    ledger.record([Step(ident(n), "send") for n in range(1, 5)], CLOCK)
+    codes = {1: "Sender", 2: "XDSUnknownPatientId", 3: "XDSUnknownPatientId", 4: "XDSUnknownPatientId"}
+    ledger.record([Step(ident(n), "refused", code) for n, code in codes.items()], CLOCK)
+    ledger.record([Step(ident(5), "give_up", "DocumentMismatch")], CLOCK)
+    assert ledger.problems() == [
+        ("refused", "XDSUnknownPatientId", 3),
+        ("refused", "Sender", 1),
+        ("set_aside", "DocumentMismatch", 1),
+    ]
+
+
+def test_what_says_nothing_of_a_document_is_no_attempt(ledger: Ledger) -> None:
+    ledger.plan([planned(1)], [], CLOCK)
+    for _ in range(9):
+        ledger.record([Step(ident(1), "send"), Step(ident(1), "turned_away", "held")], CLOCK)
+    ledger.record([Step(ident(1), "send"), Step(ident(1), "refused", "Sender"), Step(ident(1), "turned_away")], CLOCK)
+    assert [s.attempts for s in ledger.select(("to_submit",))] == [0]
+    assert ledger.broken() is None
 
 
 def test_fields_cannot_run_into_each_other() -> None:

@@ -1,0 +1,241 @@
+"""A feeder killed at every kind of instant, a service that misbehaves: at the end each document stands once and the ledger agrees.
+
+Forty seeded kills by default; `TRANSVASE_KILLS=300` asks for as many by hand. A kill is a SIGKILL of a real process: at the nth
+statement of the ledger (every write is one), or after a seeded time. A process that has imported everything and serves nothing else
+forks the feeders, so that a kill costs its run and not a start of Python.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import transvase
+from transvase.gateways import dmp
+from transvase.ledger.submissions import Ledger
+from transvase.model.identifiers import unique_id
+from transvase.sandbox import authority
+from transvase.sandbox.dmp import Sandbox
+from transvase.sandbox.misbehaviour import Misbehaviour, Trouble
+
+from ..builders import (  # noqa: TID252
+    CLOCK,
+    OFFICE,
+    a_document,
+    a_patient,
+    a_version,
+    fed_practice,
+    registered_patients,
+)
+
+KILLS = int(os.environ.get("TRANSVASE_KILLS", "40"))
+OID, STRUCTURE = OFFICE[0].values["oid"], OFFICE[0].values["struct_idnat"]
+# Documents of the first night; of D1 and D2 the second night has a new version, and D6 is new.
+FIRST, CHANGED, SECOND = ("D1", "D2", "D3", "D4", "D5"), ("D1", "D2"), ("D6",)
+# More than the statements of a whole night, so that some feeders end by themselves.
+STATEMENTS = 140
+
+FORKING = """
+import os, signal, sys, threading, time
+from datetime import datetime
+from pathlib import Path
+import lxml.etree, duckdb, pyarrow
+from transvase.assets import feeding
+from transvase.exporters.portability import Job
+from transvase.gateways import dmp
+from transvase.ledger.submissions import Ledger
+
+def feed(work, clock, ledger, url, keys, statements, seconds):
+    now, keys = datetime.fromisoformat(clock), Path(keys)
+    seen = [0]
+
+    def at_each_statement(_):
+        seen[0] += 1
+        if seen[0] == int(statements):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if float(seconds):
+        def later():
+            time.sleep(float(seconds))
+            os.kill(os.getpid(), signal.SIGKILL)
+        threading.Thread(target=later, daemon=True).start()
+    context = dmp.tls(keys / "client.pem", keys / "client.key", keys / "ca.pem", None)
+    with Ledger(Path(ledger)) as opened:
+        # What SQLite is asked for, as it is asked: a death before the nth statement, inside a transaction or between two.
+        opened._base.set_trace_callback(at_each_statement)
+        feeding.feed(Job(work, (), clock, "Transvase essai", ""), opened, lambda: dmp.Dmp(url, context, 0.5),
+                     feeding.Limits(10000, 30000, 2), lambda: now)
+
+print("ready", flush=True)
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        try:
+            feed(*line.rstrip("\\n").split("\\t"))
+            os._exit(0)
+        except BaseException as error:
+            print(type(error).__name__, error, file=sys.stderr, flush=True)
+            os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class World(NamedTuple):
+    """Two nights of one small practice, the national list of its patients, certificates."""
+
+    nights: tuple[Path, Path]
+    patients: Path
+    keys: Path
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("campaign")
+    authority.create(folder / "keys", CLOCK, structure=STRUCTURE)
+    people = [a_patient("P1"), a_patient("P2")]
+    first = [a_document(d, f"P{1 + n % 2}") for n, d in enumerate(FIRST)]
+    newer = [a_version(f"{d}-2", d, f"P{1 + FIRST.index(d) % 2}", rank=2) for d in CHANGED]
+    one = fed_practice(folder / "first", *people, *first)
+    two = fed_practice(folder / "second", *people, *first, *newer, *(a_document(d, "P2") for d in SECOND))
+    return World((one, two), registered_patients(folder / "patients.csv", "P1", "P2"), folder / "keys")
+
+
+@pytest.fixture(scope="module")
+def forking() -> Iterator[subprocess.Popen[str]]:
+    """The process that forks feeders: a line in for each, its exit code out."""
+    source = str(Path(transvase.__file__).parent.parent)
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKING],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": source},
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.stdin.close()
+
+
+class Round:
+    """One ledger and one registry, fed on two nights by feeders that die."""
+
+    def __init__(self, world: World, folder: Path, forking: subprocess.Popen[str], seed: int) -> None:
+        self.world, self.folder, self.forking, self.rng = world, folder, forking, random.Random(seed)
+        shutil.copytree(world.keys, folder / "sandbox")
+        # A third of the sendings meet a trouble. A slow answer outlasts the patience of the client.
+        self.plan = {
+            n: Misbehaviour(trouble, 0.8 if trouble is Trouble.SLOW else 0)
+            for n in range(1, 40)
+            if self.rng.random() < 1 / 3
+            for trouble in [self.rng.choice(list(Trouble))]
+        }
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.sqlite"
+
+    def sandbox(self) -> Sandbox:
+        self.running = Sandbox(self.folder / "sandbox", self.world.patients, CLOCK, self.plan, structure=STRUCTURE)
+        return self.running
+
+    def feeder(self, night: int, statements: int = 0, seconds: float = 0.0) -> int:
+        """Run one; its exit code, -9 when it was killed."""
+        facts = (self.world.nights[night], CLOCK.isoformat(), self.ledger, self.running.url, self.world.keys)
+        assert self.forking.stdin is not None and self.forking.stdout is not None
+        print(*facts, statements, seconds, sep="\t", file=self.forking.stdin, flush=True)
+        return int(self.forking.stdout.readline())
+
+    def killed(self, night: int, kills: int) -> int:
+        """So many kills of a night's feeder at most; how many met it alive."""
+        deaths = 0
+        for _ in range(kills):
+            if self.rng.random() < 0.7:
+                code = self.feeder(night, statements=self.rng.randint(1, STATEMENTS))
+            else:
+                code = self.feeder(night, seconds=self.rng.uniform(0.01, 0.4))
+            assert code in (0, -9)
+            deaths += code == -9
+            self.invariant()
+        return deaths
+
+    def finished(self, night: int) -> None:
+        """Runs without kill until nothing waits; what was tried too often is opened again as an operator would."""
+        from transvase.ledger import acts
+
+        for _ in range(12):
+            assert self.feeder(night) == 0
+            with Ledger(self.ledger) as ledger:
+                waiting = ledger.select(("to_submit", "submitted", "to_query"))
+                aside = acts.retry(ledger, CLOCK, code="absent")
+            if not waiting and not aside:
+                return
+        pytest.fail("something still waits after twelve runs")
+
+    def registry(self) -> list[dict[str, Any]]:
+        files = authority.files(self.world.keys)
+        context = dmp.tls(files.client, files.client_key, files.ca, None)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.running.port, context=context, timeout=20)
+        connection.request("GET", "/control/state")
+        state = json.loads(connection.getresponse().read())
+        connection.close()
+        assert state["counts"]["submission_sets"] == len(state["documents"])
+        held: list[dict[str, Any]] = state["documents"]
+        return held
+
+    def invariant(self) -> None:
+        """Whatever the instant of a death: nothing stands twice, what stands was announced, the chain holds."""
+        held = Counter(d["unique_id"] for d in self.registry())
+        assert set(held.values()) <= {1}
+        with Ledger(self.ledger) as ledger:
+            assert ledger.broken() is None
+            sent = {s.unique_id for s in ledger.select(("submitted", "to_query", "registered", "replaced"))}
+        assert set(held) <= sent
+
+    def complete(self) -> None:
+        """Each document stands once, its newest version in force, and the ledger says the same, to the byte."""
+        held = {d["unique_id"]: d for d in self.registry()}
+        newest = {unique_id(OID, d, 2 if d in CHANGED else 1) for d in (*FIRST, *SECOND)}
+        approved = {u for u, d in held.items() if d["status"].endswith(":Approved")}
+        assert approved == newest
+        with Ledger(self.ledger) as ledger:
+            assert ledger.broken() is None
+            assert set(ledger.counts()) == {"registered", "replaced"}
+            assert {s.unique_id: s.sha1 for s in ledger.select(("registered",))} == {
+                u: held[u]["hash"].lower() for u in newest
+            }
+            # A first version either stands deprecated, or was lost on its way and overtaken.
+            for row in ledger.select(("replaced",)):
+                assert row.unique_id not in approved
+                events = {event for _, event, _, _ in ledger.of_document(row.document)}
+                assert (row.unique_id in held) == ("replace" in events) != ("overtaken" in events)
+
+
+def test_each_document_once_after_so_many_kills(world: World, forking: subprocess.Popen[str], tmp_path: Path) -> None:
+    deaths = seed = 0
+    while deaths < KILLS:
+        seed += 1
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        one = Round(world, folder, forking, seed)
+        with one.sandbox():
+            deaths += one.killed(0, 4)
+            # Half of the second nights find the first one unfinished.
+            if one.rng.random() < 0.5:
+                one.finished(0)
+            deaths += one.killed(1, 4)
+            one.finished(1)
+            one.complete()
+        shutil.rmtree(folder)
+    print(f"{deaths} kills in {seed} rounds")
