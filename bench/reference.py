@@ -104,6 +104,21 @@ def record(bodies: list[bytes]) -> Record:
     return found
 
 
+# Resources of a bundle that no row makes: Composition, patient, author, their role, practice, software.
+_FRAME = 6
+BUNDLE_ENTRIES = 32
+
+
+def bundled(whole: Record) -> Record:
+    """The rows of the synthesis that make a bundle of BUNDLE_ENTRIES, in the same proportions."""
+    names = ("problem", "allergy", "treatment", "risk_factor")
+    total = sum(len(whole[name]) for name in names)
+    kept = BUNDLE_ENTRIES - _FRAME
+    found: Record = {name: whole[name][: len(whole[name]) * kept // total] for name in names}
+    found["problem"] = whole["problem"][: len(found["problem"]) + kept - sum(len(rows) for rows in found.values())]
+    return found
+
+
 def floor(paths: list[Path], out: Path, patients: int) -> None:
     """Read the two PDFs, SHA-256, write the same bytes, one sync: the least any export could do."""
     with out.open("wb") as file:

@@ -70,6 +70,7 @@ class Unit:
 
         from transvase.exporters import documents
         from transvase.formats.processes import calm_collector
+        from transvase.formats.schema_acceptor import compile_schema
 
         self.bodies = [ref.pdf(1), ref.pdf(2)]
         self.paths = [folder / f"{i}.pdf" for i in range(2)]
@@ -77,8 +78,14 @@ class Unit:
             path.write_bytes(body)
         self.by_digest = {hashlib.sha256(b).hexdigest(): p for b, p in zip(self.bodies, self.paths, strict=True)}
         validator = etree.XMLSchema(etree.parse(schema)) if schema else None
-        self.ctx = documents.context(ref.practice(), [ref.practitioner()], ref.CLOCK, "Transvase bench", validator)
+        # As in an export of many patients.
+        accepts = compile_schema(Path(schema)).accepts if schema else None
+        self.ctx = documents.context(
+            ref.practice(), [ref.practitioner()], ref.CLOCK, "Transvase bench", validator, accepts
+        )
         self.patient, self.record = ref.patient(), ref.record(self.bodies)
+        # The unit's bundle has 32 entries, its VSM 60.
+        self.bundled = ref.bundled(self.record)
         # As the product's workers do.
         calm_collector()
 
@@ -143,7 +150,7 @@ class Unit:
                     )
                 )
                 bundle = document_bundle(
-                    record, practice=ctx.practice, practitioners=people, patient=patient, created="2026-11-23T20:00:00+01:00",
+                    self.bundled, practice=ctx.practice, practitioners=people, patient=patient, created="2026-11-23T20:00:00+01:00",
                     identifier="1.2.250.1.999.1.1.8.1", qualified=True,
                 )  # fmt: skip
                 members.append(("BUNDLE.JSON", bundle, True))

@@ -17,7 +17,7 @@ from transvase.exporters.cda import header as cda_header
 from transvase.exporters.cda import vsm
 from transvase.exporters.documents import Composed, Context
 from transvase.exporters.pdf import writer
-from transvase.formats import cda, zip_stream
+from transvase.formats import zip_stream
 from transvase.formats.ascii_text import file_part, readme
 from transvase.formats.xds import DocumentEntry
 from transvase.formats.xds_metadata import derive, source_id, submission_set
@@ -258,11 +258,11 @@ def synthesis_text(ctx: Context, patient: Any, record: Record, target: str) -> t
 def synthesis_document(ctx: Context, text: str) -> tuple[bytes, DocumentEntry] | None:
     """The VSM's bytes and entry, read again from its bytes; None when the schema refuses it."""
     data = text.encode()
-    root = cda.parse(data)
-    if ctx.schema is not None and not ctx.schema.validate(root):
+    facts = documents.read_back(ctx, data)
+    if facts is None:
         return None
     digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-    return data, derive(cda.header(root), data_sha1=digest, size=len(data), uri=f"{_name(1)}.XML")
+    return data, derive(facts, data_sha1=digest, size=len(data), uri=f"{_name(1)}.XML")
 
 
 def _synthesis(ctx: Context, patient: Any, record: Record, target: str, header_possible: bool) -> Composed:

@@ -17,7 +17,7 @@ from transvase.formats.cda import Act, CdaHeader, Organization, Party, Patient
 from transvase.formats.safe_xml import XmlRefused, element
 
 # The header ends where the body begins; a comment, a CDATA section or a prefix would make cutting by name unsafe.
-_BODY = re.compile(rb"<component><(?:structuredBody|nonXMLBody)[ >]")
+_BODY = re.compile(rb"<component><(structuredBody|nonXMLBody)[ >]")
 _OPENING = re.compile(rb"\s*(?:<\?xml[^>]*\?>\s*)?<ClinicalDocument( [^>]*)>")
 _NAMESPACE = re.compile(rb"xmlns(?::xsi)?=")
 _PIECES = (b"recordTarget", b"author", b"custodian", b"legalAuthenticator", b"documentationOf")
@@ -61,7 +61,7 @@ def header(data: bytes) -> CdaHeader | None:
             acts.append(act)
         else:
             found = _TIME.search(content)
-            if found is None or b"<assigned" in content[: found.start()]:
+            if found is None or content.count(b"<time") != 1 or b"<assigned" in content[: found.start()]:
                 return None
             party = _party(names, kind, content[: found.start()] + content[found.end() :])
             party = party._replace(time=found[1].decode())
@@ -71,12 +71,12 @@ def header(data: bytes) -> CdaHeader | None:
                 authenticator = party
     rest.append(data[at:end])
     # What is left is short: parsed for each document, with the beginning of its body, which tells the level.
-    level = data[end : data.index(b">", body.end() - 1) + 1]
-    if level.startswith(b"<component><nonXMLBody"):
-        text = data.index(b">", body.end())
-        rest.append(level + data[body.end() : text + 1].removesuffix(b"/>") + b"</text></nonXMLBody></component>")
+    level = data.find(b">", body.end() - 1) + 1
+    if body[1] == b"nonXMLBody":
+        text = data.find(b">", level) + 1
+        rest.append(data[end:text] + b"</text></nonXMLBody></component>")
     else:
-        rest.append(level + b"</structuredBody></component>")
+        rest.append(data[end:level] + b"</structuredBody></component>")
     rest.append(b"</ClinicalDocument>")
     try:
         base = cda.header(element(b"".join(rest)))
@@ -102,8 +102,10 @@ def _cut(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]
                 # A longer name that begins alike.
                 start = data.find(opening, after, end)
                 continue
-            inner = data.index(b">", after) + 1
-            close = data.index(closing, inner)
+            inner = data.find(b">", after) + 1
+            close = data.find(closing, inner)
+            if close < 0:
+                return
             yield kind, start, inner, close
             at = close + len(closing)
             start = data.find(opening, at, end)

@@ -6,6 +6,7 @@ What the elements mean belongs to the module of each format (`cda`, `xds_xml`). 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 # A CDA carries its PDF in one text node, so libxml2's own limits are lifted; this one replaces them. The DMP's client kit stops at
@@ -21,6 +22,14 @@ _PROLOG = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 
 class XmlRefused(ValueError):
     """These bytes are not XML that we read; the message says why without quoting them."""
+
+
+@cache
+def _parser() -> Any:
+    """One for the process: lxml gives each thread a copy of its own, and making one costs as much as parsing a header."""
+    from lxml import etree
+
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
 
 
 def element(data: bytes) -> Any:
@@ -40,9 +49,8 @@ def element(data: bytes) -> Any:
     # Before libxml2 sees it: without its limits, entities declared here could grow without end inside attribute values.
     if prolog and data.startswith(b"<!DOCTYPE", prolog.end()):
         raise XmlRefused("it holds a DOCTYPE")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
         # The text of libxml2 quotes names and values: only the line is kept.
         raise XmlRefused(f"not well-formed XML at line {error.lineno or 1}") from None

@@ -1,0 +1,144 @@
+"""A header read piece by piece says what a header read whole says: on all we write and carry, on the official examples, on variants that
+only a careful reader tells apart."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+
+import pytest
+
+from transvase.formats import cda, cda_pieces
+
+OPENING = '<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+
+
+def whole(data):
+    return cda.header(cda.parse(data))
+
+
+@pytest.fixture(scope="module")
+def written(practice):
+    """The CDA of every patient archive, by archive and name."""
+    found = {}
+    for name in practice.patients:
+        for path, data in practice.inner(name).items():
+            if path.startswith("IHE_XDM/") and path.endswith(".XML") and not path.endswith("METADATA.XML"):
+                found[name, path] = data
+    return found
+
+
+def test_every_document_of_an_archive_reads_the_same(written):
+    simple = 0
+    for data in written.values():
+        pieces = cda_pieces.header(data)
+        simple += pieces is not None
+        assert pieces is None or pieces == whole(data)
+    # What we write is simple; what was carried may be anything.
+    assert simple > 0.9 * len(written) > 100
+
+
+@pytest.mark.shared
+def test_every_official_example_reads_the_same(shared):
+    seen = simple = 0
+    bodies = [p.read_bytes() for p in sorted((shared / "cisis" / "exemples").rglob("*.xml"))]
+    for path in sorted((shared / "xdm-examples").rglob("*")):
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+                bodies += [
+                    archive.read(n)
+                    for n in archive.namelist()
+                    if n.upper().endswith(".XML") and "METADATA" not in n.upper()
+                ]
+    for data in bodies:
+        try:
+            expected = whole(data)
+        except cda.CdaUnreadable:
+            continue
+        seen += 1
+        pieces = cda_pieces.header(data)
+        simple += pieces is not None
+        assert pieces is None or pieces == expected
+    assert seen > 50
+
+
+@pytest.fixture(scope="module")
+def one(written):
+    """A level-1 document as text, its PDF cut short."""
+    data = next(d for (_, path), d in sorted(written.items()) if b"<nonXMLBody>" in d and path.endswith("2.XML"))
+    return re.sub(r'(representation="B64">)[^<]*', r"\1QUJD", data.decode())
+
+
+CHANGES = [
+    pytest.param("<author>", "<!-- <author> --><author>", id="a comment that holds a tag"),
+    pytest.param("<title>", "<title><![CDATA[<custodian>]]>", id="a CDATA section"),
+    pytest.param("<custodian>", '<custodian xmlns="urn:hl7-org:v3">', id="a namespace said again"),
+    pytest.param(OPENING, OPENING.replace(">", ' xmlns:h="urn:hl7-org:v3">'), id="another prefix for the namespace"),
+    pytest.param(
+        "<author>", '<author><functionCode code="PRE" displayName="Prescripteur"/>', id="a function before the time"
+    ),
+    pytest.param("<serviceEvent>", '<serviceEvent classCode="ACT">', id="attributes on an element"),
+    pytest.param("<custodian>", "<custodian >", id="white space inside a tag"),
+    pytest.param('<author><time value="', '<author><time nullFlavor="UNK"/><time value="', id="two times"),
+    pytest.param(
+        "<effectiveTime><low value=", '<effectiveTime nullFlavor="UNK"><low value=', id="an interval with an attribute"
+    ),
+    pytest.param("<recordTarget>", '<recordTarget><realmCode code="FR"/>', id="an element before the role"),
+    pytest.param(
+        "</recordTarget>",
+        '</recordTarget><recordTarget><patientRole><id root="1.2.3" extension="9"/></patientRole></recordTarget>',
+        id="two patients",
+    ),
+    pytest.param(
+        "<custodian>",
+        '<authorization><consent><statusCode code="completed"/></consent></authorization><custodian>',
+        id="a longer name that begins alike",
+    ),
+    pytest.param(
+        "</legalAuthenticator>",
+        '</legalAuthenticator><authenticator><time value="2020"/><signatureCode code="S"/></authenticator>',
+        id="another signatory",
+    ),
+    pytest.param(
+        "</documentationOf>",
+        '</documentationOf><documentationOf><serviceEvent><effectiveTime value="2020"/></serviceEvent></documentationOf>',
+        id="a second act at one instant",
+    ),
+    pytest.param('representation="B64">', 'representation="B64"\n>', id="a line break in the last tag"),
+    pytest.param("<nonXMLBody>", "<nonXMLBody >", id="white space in the body's tag"),
+    pytest.param("<component><nonXMLBody>", "<component> <nonXMLBody>", id="white space before the body"),
+    pytest.param("\n<ClinicalDocument", "\n\n  <ClinicalDocument", id="white space before the root"),
+]
+
+
+@pytest.mark.parametrize("old, new", CHANGES)
+def test_a_variant_reads_the_same_or_is_declined(one, old, new):
+    assert old in one
+    data = one.replace(old, new, 1).encode()
+    pieces = cda_pieces.header(data)
+    assert pieces is None or pieces == whole(data)
+
+
+@pytest.mark.parametrize(
+    "name", ["<component>", "</custodian>", "recordTarget", "<author>", "&lt;custodian&gt;", 'é"&amp;\u2028']
+)
+def test_a_title_that_looks_like_a_tag_is_text(one, name):
+    escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    data = re.sub("<title>[^<]*", lambda _: f"<title>{escaped}", one, count=1).encode()
+    assert cda_pieces.header(data) == whole(data)
+    assert whole(data).title == name
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<a/>",
+        b"<ClinicalDocument>",
+        b"\xff\xfe",
+        b"<ClinicalDocument xmlns='urn:hl7-org:v3'><component><nonXMLBody>",
+    ],
+)
+def test_what_is_not_simple_is_declined_without_an_error(data):
+    assert cda_pieces.header(data) is None
