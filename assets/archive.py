@@ -4,6 +4,7 @@
 import dagster as dg
 import orjson
 
+from transvase.assets import requests
 from transvase.assets.run import SOFTWARE, Run
 from transvase.assets.verdicts import verdicts
 from transvase.errors import WorkMissing, guarded
@@ -30,6 +31,7 @@ def job_of(run: Run) -> Job:
         run.settings.time_zone,
         signing_key=run.settings.export.signing_key,
         signing_certificate=run.settings.export.signing_certificate,
+        scope=run.scope,
     )
 
 
@@ -47,6 +49,7 @@ def patient_archives(context: dg.AssetExecutionContext, run: dg.ResourceParam[Ru
         numbers = sorted(int(key.rsplit("-", 1)[1]) for key in context.partition_keys)
         job = job_of(run)
         portability.signer_of(job, key_password())
+        requests.begin(run)
         found = portability.parts(
             job,
             range(numbers[0], numbers[-1] + 1),
@@ -54,7 +57,7 @@ def patient_archives(context: dg.AssetExecutionContext, run: dg.ResourceParam[Ru
             lambda patients, documents, total: run.progress("archives", patients, total, f"{documents} documents"),
         )
     return dg.MaterializeResult(
-        metadata={"patients": sum(len(p.inner) for p in found), "documents": sum(p.documents for p in found)}
+        metadata={"patients": sum(p.patients for p in found), "documents": sum(p.documents for p in found)}
     )
 
 
@@ -68,14 +71,16 @@ def portability_archive(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None
     """Assemble the archive; every part must be there."""
     with guarded():
         job = job_of(run)
-        out = files.private_folder(run.settings.export.folder)
+        out = files.private_folder(run.out)
         found = portability.parts(job, range(BUCKETS), run.settings.work.workers, lambda *_: None)
         run.progress("assemblage", 0, 1, "")
         facts = portability.assemble(job, found, out, run.contact, password=key_password())
+        requests.end(run, facts)
         run.progress("assemblage", 1, 1, "")
     return dg.MaterializeResult(
         metadata={
             "archive": dg.MetadataValue.path(out / facts["archive"]),
+            "portée": facts["type"],
             "sha256": facts["sha256"],
             "patients": facts["patients"],
             "documents": facts["documents"],

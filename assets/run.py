@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from transvase import __version__
+from transvase.model.request import EVERYTHING, Scope
 from transvase.settings import Settings
 from transvase.validators.expectations import Background
 
@@ -31,6 +32,9 @@ class Run:
     schema: Path | None = None
     # The feeder's own watch: a test or a demonstration may stop it, a real run reads the time of each write.
     now: Callable[[], datetime] | None = None
+    # What an export takes, and the number of the request that asked for it; 0 for the whole practice, asked by nobody.
+    scope: Scope = EVERYTHING
+    request: int = 0
     # The checks of this run's extraction, under way in a process beside it.
     background: list[Background] = field(default_factory=list)
 
@@ -38,6 +42,12 @@ class Run:
     def work(self) -> Path:
         """Folder of the working copies."""
         return self.settings.work.folder
+
+    @property
+    def out(self) -> Path:
+        """Folder of the archive: each request has its own, since two archives of one second would bear one name."""
+        folder = self.settings.export.folder
+        return folder / f"demande-{self.request:06d}" if self.request else folder
 
     @property
     def practice(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from transvase.formats.portability_manifest import NAMESPACE
 from transvase.formats.xml_text import text as t
+from transvase.model.request import EVERYTHING, Scope
 
 # Namespace of export identifiers: one export of one practice at one clock has one identifier.
 _EXPORTS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:transvase:export")
@@ -24,9 +25,16 @@ class Inner(NamedTuple):
     sha256: str
 
 
-def export_id(practice_oid: str, clock: datetime, kind: str) -> str:
+def export_id(practice_oid: str, clock: datetime, scope: Scope) -> str:
     """exportId, a UUID derived from who exports, when and what."""
-    return str(uuid.uuid5(_EXPORTS, f"{practice_oid} {clock.isoformat()} {kind}"))
+    what = "MASSIF" if scope == EVERYTHING else repr(tuple(scope))
+    return str(uuid.uuid5(_EXPORTS, f"{practice_oid} {clock.isoformat()} {what}"))
+
+
+def _period(scope: Scope) -> str:
+    """Bounds of a targeted export (PORT-23), in local time of the practice."""
+    start = f"  <exportStartTime>{scope.start}T00:00:00</exportStartTime>\n" if scope.start else ""
+    return start + (f"  <exportEndTime>{scope.end}T23:59:59</exportEndTime>\n" if scope.end else "")
 
 
 def manifest(
@@ -34,18 +42,18 @@ def manifest(
     contact: dict[str, str],
     software: str,
     clock: datetime,
-    kind: str,
+    scope: Scope,
     status: str,
     archives: Iterable[Inner],
     patients: int,
 ) -> Iterator[bytes]:
-    """The manifest in chunks, so that a hundred thousand patients do not stand in memory. `kind` is UNITAIRE, CIBLE or MASSIF;
-    `status` COMPLETE, PARTIAL or SAMPLE."""
+    """The manifest in chunks, so that a hundred thousand patients do not stand in memory. `status` COMPLETE, PARTIAL or SAMPLE."""
     struct = practice.struct_idnat or practice.key
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<Manifest xmlns="{NAMESPACE}">\n'
-        f"  <exportId>{export_id(practice.oid, clock, kind)}</exportId>\n  <exportType>{kind}</exportType>\n"
+        f"  <exportId>{export_id(practice.oid, clock, scope)}</exportId>\n  <exportType>{scope.kind}</exportType>\n"
+        f"{_period(scope)}"
         f"  <exportStatus>{status}</exportStatus>\n"
         f"  <author>\n    <vendor><name>{t(practice.name)}</name><structIdNat>{t(struct)}</structIdNat>"
         f"<institution>{t(practice.name)}^^^^^&amp;1.2.250.1.71.4.2.2&amp;ISO^IDNST^^^{t(struct)}</institution>"

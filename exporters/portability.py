@@ -35,10 +35,13 @@ from transvase.formats.processes import calm_collector, deaf_to_interrupts
 from transvase.formats.zip_stream import Member, ZipStream
 from transvase.model.clock import zone
 from transvase.model.record import ROW
+from transvase.model.request import EVERYTHING, Scope
 from transvase.model.slot import BUCKETS, PATIENTS_PER_LOT, SLOTS_PER_BUCKET, Lot
 from transvase.model.tables import TABLES
 
 _CHUNK = 1 << 20
+# From so many patients on, compiling the schema costs less than it saves (a second in each worker, against 1.5 ms a patient).
+MANY = 2000
 # Clock of an export that was begun and not finished: going on with it makes its finished parts serve.
 PENDING = Path("parts") / "clock"
 # (patients done, documents done, patients in all)
@@ -57,27 +60,39 @@ class Job(NamedTuple):
     schema: str
     signing_key: str = ""
     signing_certificate: str = ""
+    scope: Scope = EVERYTHING
 
 
 class Part(NamedTuple):
-    """A finished lot: its file, and what the assembler and the report need."""
+    """A finished lot: its file, and what the report needs. What the assembler needs of each patient stays in the index beside it, so
+    that memory does not follow the practice."""
 
     file: str
     length: int
-    members: list[Member]
-    inner: list[Inner]
+    patients: int
     forms: dict[str, int]
     rungs: dict[str, int]
     checked: int
     documents: int
 
+    def members(self) -> list[Member]:
+        """What the directory of the archive needs, in order, with offsets from the first."""
+        return [Member(*m) for m in self._index()["members"]]
+
+    def inner(self) -> list[Inner]:
+        """What the manifest needs, in order."""
+        return [Inner(*i) for i in self._index()["inner"]]
+
+    def _index(self) -> Any:
+        return orjson.loads(Path(self.file).with_suffix(".json").read_bytes())
+
 
 class _Worker:
     """Opened once per process: tables, context, schema."""
 
-    def __init__(self, job: Job) -> None:
-        self.base = canonical.connect(Path(job.work), memory="256MB")
-        self.ctx = open_context(job, self.base)
+    def __init__(self, job: Job, many: bool) -> None:
+        self.base = canonical.connect(Path(job.work), memory="256MB", scope=job.scope)
+        self.ctx = open_context(job, self.base, many)
         self.folder = Path(job.work) / "bodies"
 
     def body(self, digest: str) -> bytes | None:
@@ -88,8 +103,9 @@ class _Worker:
 _worker: _Worker | None = None
 
 
-def open_context(job: Job, base: Any) -> Context:
-    """The practice's context: the first structure of the database, with what the settings override."""
+def open_context(job: Job, base: Any, many: bool = False) -> Context:
+    """The practice's context: the first structure of the database, with what the settings override. With `many` documents to check
+    the schema is compiled, which takes a second."""
     rows = base.sql(f"SELECT {TABLES['practice'].select} FROM practice ORDER BY key LIMIT 1").fetchall()
     given = {k: v for k, v in job.practice if v}
     if rows:
@@ -109,12 +125,26 @@ def open_context(job: Job, base: Any) -> Context:
         for r in base.sql(f"SELECT {TABLES['practitioner'].select} FROM practitioner ORDER BY key").fetchall()
     ]
     schema = etree.XMLSchema(etree.parse(job.schema)) if job.schema else None
-    return documents.context(practice, people, datetime.fromisoformat(job.clock), job.software, schema)
+    return documents.context(
+        practice, people, datetime.fromisoformat(job.clock), job.software, schema, _acceptor(job) if many else None
+    )
 
 
-def _start(job: Job) -> None:
+def _acceptor(job: Job) -> Callable[[bytes], bool] | None:
+    """What accepts documents faster than the schema; None without a schema, or for one that cannot be compiled."""
+    if not job.schema:
+        return None
+    from transvase.formats.schema_acceptor import Unsupported, compile_schema
+
+    try:
+        return compile_schema(Path(job.schema)).accepts
+    except Unsupported:
+        return None
+
+
+def _start(job: Job, many: bool) -> None:
     global _worker  # noqa: PLW0603 - one per process, set once by the pool's initializer
-    _worker = _Worker(job)
+    _worker = _Worker(job, many)
     calm_collector()
 
 
@@ -126,13 +156,13 @@ def _stop() -> None:
     _worker = None
 
 
-def _start_process(job: Job) -> None:
+def _start_process(job: Job, many: bool) -> None:
     """Initializer of a pool's process. Ctrl-C reaches it too, and is the parent's to answer: the lot in hand is finished."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     # Still open at the end, the tables would make DuckDB's binding fill the terminal with what it calls leaks.
     atexit.register(_stop)
-    _start(job)
+    _start(job, many)
 
 
 def _leave_with_parent() -> None:
@@ -161,7 +191,9 @@ def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
         ).fetchall()
     }
     stamp = zip_stream.dos_time(worker.ctx.clock.replace(tzinfo=None))
-    part = Part(str(path), 0, [], [], {}, {}, 0, 0)
+    part = Part(str(path), 0, lot.patients, {}, {}, 0, 0)
+    members: list[Member] = []
+    inner: list[Inner] = []
     offset = checked = count = 0
     with files.replacing(path) as file:
         for number, patient, record in canonical.patients(worker.base, lot):
@@ -172,16 +204,14 @@ def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
             file.write(head)
             file.write(one.data)
             offset += len(head) + len(one.data)
-            part.members.append(member)
-            part.inner.append(Inner(name, one.patient_id, len(one.data), hashlib.sha256(one.data).hexdigest()))
+            members.append(member)
+            inner.append(Inner(name, one.patient_id, len(one.data), hashlib.sha256(one.data).hexdigest()))
             count += len({line.document for line in one.lines})
             checked += _count(one.lines, part)
-    part = part._replace(length=offset, checked=checked, documents=count)
+    part = part._replace(length=offset, patients=len(inner), checked=checked, documents=count)
     files.write(
         path.with_suffix(".json"),
-        orjson.dumps(
-            {**part._asdict(), "members": [list(m) for m in part.members], "inner": [list(i) for i in part.inner]}
-        ),
+        orjson.dumps({**part._asdict(), "members": [list(m) for m in members], "inner": [list(i) for i in inner]}),
     )
     return part
 
@@ -199,12 +229,12 @@ def _finished(folder: Path, lot: Lot) -> Part | None:
     index = folder / f"lot-{lot.number:06d}.json"
     try:
         found = orjson.loads(index.read_bytes())
-        part = Part(
-            **{**found, "members": [Member(*m) for m in found["members"]], "inner": [Inner(*i) for i in found["inner"]]}
-        )
-        whole = index.with_suffix(".part").stat().st_size == part.length and len(part.inner) == lot.patients
         # The folder may have been moved since.
-        return part._replace(file=str(index.with_suffix(".part"))) if whole else None
+        part = Part(**{name: found[name] for name in Part._fields})._replace(file=str(index.with_suffix(".part")))
+        whole = index.with_suffix(".part").stat().st_size == part.length and part.patients == lot.patients == len(
+            part.members()
+        ) == len(part.inner())
+        return part if whole else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -222,33 +252,37 @@ def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Pa
     """The part files of the patients of some buckets, in export order; numbering is that of the whole practice."""
     folder = files.private_folder(Path(job.work) / "parts" / fingerprint(job))
     files.write(Path(job.work) / PENDING, job.clock.encode())
-    with canonical.connect(Path(job.work), threads=1) as base:
+    with canonical.connect(Path(job.work), threads=1, scope=job.scope) as base:
         open_context(job, base)
         every = canonical.plan(base, PATIENTS_PER_LOT)
     lots = [lot for lot in every if lot.last // SLOTS_PER_BUCKET in buckets]
     done = {lot.number: part for lot in lots if (part := _finished(folder, lot))}
     waiting = [lot for lot in lots if lot.number not in done]
     total = sum(lot.patients for lot in lots)
-    state = {"patients": sum(len(p.inner) for p in done.values()), "documents": sum(p.documents for p in done.values())}
+    state = {"patients": sum(p.patients for p in done.values()), "documents": sum(p.documents for p in done.values())}
 
     def keep(lot: Lot, part: Part) -> None:
         done[lot.number] = part
-        state["patients"] += len(part.inner)
+        state["patients"] += part.patients
         state["documents"] += part.documents
         progress(state["patients"], state["documents"], total)
 
+    many = sum(lot.patients for lot in waiting) >= MANY
     if workers == 1 or len(waiting) < 2:
         if waiting:
-            _start(job)
+            _start(job, many)
             try:
                 for lot in waiting:
                     keep(lot, _lot(lot, str(folder)))
             finally:
                 _stop()
     else:
+        if many:
+            # Compiled here first: the workers find what it left on disk instead of compiling side by side.
+            _acceptor(job)
         # Spawned, not forked: the same on every system, and DuckDB's threads do not survive a fork.
         with ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(job,)
+            workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(job, many)
         ) as pool:
             with deaf_to_interrupts():
                 running = {pool.submit(_lot, lot, str(folder)): lot for lot in waiting}
@@ -282,51 +316,57 @@ def assemble(
     found: list[Part],
     out: Path,
     contact: dict[str, str],
-    kind: str = "MASSIF",
-    status: str = "COMPLETE",
     *,
+    status: str = "COMPLETE",
     password: bytes | None = None,
 ) -> dict[str, Any]:
-    """Write `out/PA….ZIP` and `out/PA….ZIP.sha256`; the export's facts, also kept as `<work>/export.json`. `password` opens the
+    """Write `out/PA….ZIP` and `out/PA….ZIP.sha256`; the export's facts, also kept where `facts_of` says. `password` opens the
     signing key."""
     work = Path(job.work)
     signer = signer_of(job, password)
     files.private_folder(out)
     extraction = canonical.manifest(work)
     holder = work / "parts" / "transverse.zip"
-    with canonical.connect(work, threads=1) as base:
+
+    def practice(base: Any) -> tuple[Context, dict[str, int], int, int]:
         ctx = open_context(job, base)
-        # PORT-04: a contact is always published, that of the practice when the settings name none.
-        row = ctx.practice
-        contact = {k: contact.get(k) or getattr(row, k) or "" for k in ("name", "email", "phone")}
-        name = f"PA{ctx.clock:%Y%m%dT%H%M%S}.ZIP"
         with files.replacing(holder) as file:
-            transverse_counts = transverse.write(
-                file, ctx, base, partial(read_body, work / "bodies"), ctx.clock, extraction
+            counts = transverse.write(
+                file, ctx, base, partial(read_body, work / "bodies"), ctx.clock, extraction, job.scope
             )
         orphans = base.sql(
             "SELECT count(*) FROM document WHERE patient IS NULL OR patient NOT IN (SELECT key FROM patient)"
         ).fetchall()[0][0]
-    inner = [i for part in found for i in part.inner]
+        return ctx, counts, orphans, base.sql("SELECT count(*) FROM document").fetchall()[0][0]
+
+    ctx, transverse_counts, orphans, asked = canonical.bounded(work, practice, job.scope)
+    # PORT-04: a contact is always published, that of the practice when the settings name none.
+    contact = {k: contact.get(k) or getattr(ctx.practice, k) or "" for k in ("name", "email", "phone")}
+    name = f"PA{ctx.clock:%Y%m%dT%H%M%S}.ZIP"
+    patients = sum(part.patients for part in found)
     transverse_line = Inner("TRANSVERSE.ZIP", "", holder.stat().st_size, _digest(holder))
-    described = b"".join(
-        manifest(ctx.practice, contact, job.software, ctx.clock, kind, status, [*inner, transverse_line], len(inner))
-    )
+
+    def inner() -> Iterator[Inner]:
+        for part in found:
+            yield from part.inner()
+        yield transverse_line
+
+    described = b"".join(manifest(ctx.practice, contact, job.software, ctx.clock, job.scope, status, inner(), patients))
     target = out / name
     with files.replacing(target) as file:
         hashing = _Hashing(file)
         outer = ZipStream(hashing, ctx.clock.replace(tzinfo=None))  # type: ignore[arg-type]
-        outer.add("README.TXT", _readme(ctx, name, len(inner), contact, signer is not None))
+        outer.add("README.TXT", _readme(ctx, name, patients, contact, signer is not None, job.scope))
         outer.add("MANIFEST.XML", described)
         if signer is not None:
             outer.add_text(
                 "SIGN.XML",
                 seal.seal(
                     signer,
-                    export_id(ctx.practice.oid, ctx.clock, kind),
+                    export_id(ctx.practice.oid, ctx.clock, job.scope),
                     ctx.clock,
                     hashlib.sha256(described).hexdigest(),
-                    lambda: ((i.name, i.sha256) for i in (*inner, transverse_line)),
+                    lambda: ((i.name, i.sha256) for i in inner()),
                 ),
             )
         for path, data in documentation.files(
@@ -338,7 +378,7 @@ def assemble(
         head = zip_stream.local_header(member, zip_stream.dos_time(ctx.clock.replace(tzinfo=None)))
         outer.add_framed([member], len(head) + size, _chunks(holder, head))
         for part in found:
-            outer.add_framed(part.members, part.length, _chunks(Path(part.file)))
+            outer.add_framed(part.members(), part.length, _chunks(Path(part.file)))
         outer.finish()
         digest = hashing.digest.hexdigest()
     files.write(out / f"{name}.sha256", f"{digest}  {name}\n".encode())
@@ -348,12 +388,12 @@ def assemble(
         "size": target.stat().st_size,
         "clock": job.clock,
         "software": job.software,
-        "type": kind,
+        "type": job.scope.kind,
         "status": status,
-        "patients": len(inner),
+        "patients": patients,
         "documents": sum(p.documents for p in found),
         "orphans": orphans,
-        "source_documents": extraction["rows"]["document"],
+        "source_documents": asked,
         "forms": _sum(p.forms for p in found),
         "rungs": _sum(p.rungs for p in found),
         "checked": sum(p.checked for p in found),
@@ -362,9 +402,14 @@ def assemble(
         "signatory": signer.subject if signer else "",
         "transverse": transverse_counts,
     }
-    files.write(work / "export.json", orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    files.write(facts_of(work, job.scope), orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     shutil.rmtree(work / "parts", ignore_errors=True)
     return facts
+
+
+def facts_of(work: Path, scope: Scope) -> Path:
+    """Where the facts of the last export of that kind are kept: those of the whole practice are what the audit report speaks of."""
+    return work / ("export.json" if scope == EVERYTHING else "export-demande.json")
 
 
 def export(
@@ -432,7 +477,32 @@ _SIGNED = (
 _UNSIGNED = ("   . Cette archive n'est pas signee (pas de SIGN.XML).",)
 
 
-def _readme(ctx: Context, name: str, count: int, contact: dict[str, str], signed: bool) -> bytes:
+def _told(scope: Scope) -> list[str]:
+    """What a scope takes and leaves, for who opens the archive."""
+    if scope.kind == "MASSIF":
+        return ["   . Portee MASSIF : tous les dossiers, notes personnelles, agenda et traces d'acces compris."]
+    if scope.kind == "UNITAIRE":
+        told = ["   . Portee UNITAIRE : le dossier d'un patient."]
+        if scope.deselected:
+            told.append(f"     Documents ecartes par le professionnel : {len(scope.deselected)}.")
+    else:
+        limits = [
+            *(["un professionnel referent"] if scope.practitioner else []),
+            *(
+                [f"du {scope.start or 'debut'} au {scope.end or 'jour de l export'}"]
+                if scope.start or scope.end
+                else []
+            ),
+            *([f"types {', '.join(scope.types)}"] if scope.types else []),
+        ]
+        told = [f"   . Portee CIBLE : {' ; '.join(limits)}. La synthese de chaque patient est entiere."]
+    if scope.judicial:
+        return [*told, "     Requisition judiciaire : notes personnelles, agenda et traces d'acces compris."]
+    absent = "notes personnelles, agenda et traces d'acces" if scope.kind == "UNITAIRE" else "traces d'acces"
+    return [*told, f"     Sans : {absent}."]
+
+
+def _readme(ctx: Context, name: str, count: int, contact: dict[str, str], signed: bool, scope: Scope) -> bytes:
     return readme(
         [
             *issuer_lines(ctx),
@@ -448,6 +518,7 @@ def _readme(ctx: Context, name: str, count: int, contact: dict[str, str], signed
             "   . Chaque PATnnnnn.ZIP est le dossier complet d'un patient (IHE XDM) et s'ouvre seul.",
             "   . DOCUMENTATION decrit tous les fichiers ; un lecteur peut etre ecrit a partir d'elle seule.",
             f"   . L'empreinte du fichier entier est livree a cote : {name}.sha256",
+            *_told(scope),
             *(_SIGNED if signed else _UNSIGNED),
             "",
             "Arborescence :",
@@ -473,6 +544,7 @@ def job_of(
     *,
     signing_key: Path | None = None,
     signing_certificate: Path | None = None,
+    scope: Scope = EVERYTHING,
 ) -> Job:
     """A job from settings; the clock becomes local time of the practice."""
     return Job(
@@ -483,4 +555,5 @@ def job_of(
         str(schema or ""),
         str(signing_key or ""),
         str(signing_certificate or ""),
+        scope,
     )

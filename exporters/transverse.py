@@ -17,6 +17,7 @@ from transvase.formats.ascii_text import readme
 from transvase.formats.zip_stream import ZipStream
 from transvase.model.clock import parse, utc14
 from transvase.model.record import ROW
+from transvase.model.request import Scope
 from transvase.model.tables import TABLES
 
 _ROWS = 2000
@@ -31,9 +32,11 @@ def write(
     bodies: Callable[[str], bytes | None],
     clock: datetime,
     extraction: dict[str, Any],
+    scope: Scope,
 ) -> dict[str, int]:
     """Write the ZIP; counts of rows by part. Documents of unknown patients leave as their original bytes. `extraction` is the
-    manifest of the extraction: who imports the archive goes on with the same account of cells."""
+    manifest of the extraction: who imports the archive goes on with the same account of cells. The record of one patient has no
+    transverse part but its README (PORT-66), unless a requisition asks for agenda and traces."""
     zip_file = ZipStream(file, clock.replace(tzinfo=None))
     counts: dict[str, int] = {}
 
@@ -54,6 +57,9 @@ def write(
         zip_file.add_chunks(f"TRANSVERSE/{name}", chunks())
 
     zip_file.add("README.TXT", _readme(ctx))
+    if scope.kind == "UNITAIRE" and not scope.judicial:
+        zip_file.finish()
+        return counts
     zip_file.add("TRANSVERSE/EXTRACTION.JSON", orjson.dumps(extraction, option=orjson.OPT_INDENT_2))
     # The files are in slot, patient and key order, and one thread reads them in that order: nothing has to be sorted.
     columns = {name: table.select for name, table in TABLES.items()}

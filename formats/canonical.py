@@ -13,7 +13,9 @@ import duckdb
 import orjson
 
 from transvase.errors import WorkMissing
+from transvase.formats.selection import conditions
 from transvase.model.record import ROW, Record
+from transvase.model.request import EVERYTHING, Scope
 from transvase.model.slot import Lot, lots
 from transvase.model.tables import TABLES
 
@@ -36,8 +38,10 @@ def literal(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def connect(work: Path, *, memory: str = "768MB", threads: int = 1) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with one view per canonical table, and per verdict file when there is one."""
+def connect(
+    work: Path, *, memory: str = "768MB", threads: int = 1, scope: Scope = EVERYTHING
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with one view per canonical table, holding the rows of `scope`, and per verdict file when there is one."""
     manifest(work)
     # Files are read through, not kept: with its cache DuckDB holds as much of them as its limit allows, so that memory would follow
     # the size of the practice.
@@ -48,20 +52,31 @@ def connect(work: Path, *, memory: str = "768MB", threads: int = 1) -> duckdb.Du
         "enable_external_file_cache": False,
     }
     base = duckdb.connect(config=settings)
+    kept = conditions(scope)
     for name in TABLES:
+        file = f"read_parquet({literal(work / 'canonical' / f'{name}.parquet')})"
+        if kept:
+            base.execute(f"CREATE VIEW all_{name} AS FROM {file}").fetchall()
+        else:
+            base.execute(f"CREATE VIEW {name} AS FROM {file}").fetchall()
+    if kept:
+        # The patients are settled once: every other table is read again for each lot.
         base.execute(
-            f"CREATE VIEW {name} AS FROM read_parquet({literal(work / 'canonical' / f'{name}.parquet')})"
+            f"CREATE TABLE patient AS FROM all_patient WHERE {kept.pop('patient')} ORDER BY slot, key"
         ).fetchall()
+        for name in TABLES:
+            if name != "patient":
+                base.execute(f"CREATE VIEW {name} AS FROM all_{name} WHERE {kept.get(name, 'true')}").fetchall()
     for path in sorted((work / "verdicts").glob("*.parquet")):
         base.execute(f"CREATE VIEW {path.stem} AS FROM read_parquet({literal(path)})").fetchall()
     return base
 
 
-def bounded(work: Path, ask: Callable[[duckdb.DuckDBPyConnection], Answer]) -> Answer:
+def bounded(work: Path, ask: Callable[[duckdb.DuckDBPyConnection], Answer], scope: Scope = EVERYTHING) -> Answer:
     """Ask something of the tables within little memory, and again with more when that was too little: not every operator of the engine
     spills to disk, and what a question needs follows the practice. `ask` may be called again, so it must begin anew."""
     for memory in _MEMORY:
-        with connect(work, memory=memory) as base:
+        with connect(work, memory=memory, scope=scope) as base:
             try:
                 return ask(base)
             except duckdb.OutOfMemoryException:

@@ -68,7 +68,8 @@ ORIGIN = (
 @dataclass(frozen=True, slots=True)
 class Table:
     """A canonical table. `pivot` says whether the portability perimeter asks for it (PORT-20);
-    `unitary` whether a single-patient export carries it without judicial requisition (PORT-21)."""
+    `unitary` whether a single-patient export carries it without judicial requisition (PORT-21); `dated` names the column that
+    places a row in time, which a targeted export selects by (PORT-23), empty for what describes the patient at all times."""
 
     name: str
     meaning: str
@@ -76,6 +77,7 @@ class Table:
     own: tuple[Column, ...]
     pivot: bool = True
     unitary: bool = True
+    dated: str = ""
 
     @property
     def columns(self) -> tuple[Column, ...]:

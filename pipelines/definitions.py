@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from transvase.assets import requests
 from transvase.assets.archive import BUCKET_PARTITIONS, patient_archives, portability_archive
 from transvase.assets.canonical import canonical_tables
 from transvase.assets.dmp import dmp_submissions
@@ -13,6 +14,7 @@ from transvase.assets.expectations import expectations
 from transvase.assets.report import audit_report
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
+from transvase.ledger.requests import NEAR, REQUESTS, Requests
 from transvase.settings import located
 
 _EXTRACT = dg.AssetSelection.assets(canonical_tables)
@@ -45,6 +47,7 @@ JOBS = (
     _job("extract", _EXTRACT, "Lire la base du cabinet et contrôler les tables."),
     _job("check", _VERDICTS, "Juger identités, obligations et documents."),
     _job("export", _VERDICTS | _ARCHIVE, "Produire l'archive de portabilité.", buckets=True),
+    _job("request", _VERDICTS | _ARCHIVE, "Produire l'archive d'une demande de portabilité.", buckets=True),
     _job("feed", _VERDICTS | _DMP, "Alimenter le DMP."),
     _job("audit", _REPORT, "Écrire le rapport d'audit."),
     _job("nightly", _EXTRACT | _VERDICTS | _DMP | _REPORT, "Chaque nuit : lire, juger, alimenter, rendre compte."),
@@ -62,9 +65,36 @@ NIGHTLY = dg.ScheduleDefinition(
 
 
 @dg.resource(description="Réglages et horloge de l'exécution.")
-def run_from_settings(_: dg.InitResourceContext) -> Run:
-    """A run on the settings file that TRANSVASE_SETTINGS names, at the present time."""
-    return Run(located(), datetime.now(UTC))
+def run_from_settings(context: dg.InitResourceContext) -> Run:
+    """A run on the settings file that TRANSVASE_SETTINGS names, at the present time; that of a request when its tag names one."""
+    run = Run(located(), datetime.now(UTC))
+    number = context.run.tags.get(requests.TAG) if context.run else None
+    return requests.run_for(run, int(number)) if number else run
+
+
+@dg.sensor(
+    job_name="request",
+    minimum_interval_seconds=300,
+    description="Produit les archives des demandes ouvertes, et annonce les échéances proches ou manquées.",
+)
+def portability_requests(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """One run for each open request, once: a failed one waits for the operator (`transvase request run`)."""
+    run = Run(located(), datetime.now(UTC))
+    with Requests(run.work / REQUESTS) as register:
+        waiting = [r for r in register.all() if r.open]
+    for request in waiting:
+        if request.late(run.clock):
+            context.log.warning(f"demande {request.number} : échéance manquée")
+        elif request.scope.kind != "UNITAIRE" and request.due.delivered - run.clock < NEAR:
+            context.log.warning(
+                f"demande {request.number} : à remettre avant le {request.due.delivered:%Y-%m-%d %H:%M}"
+            )
+    asked = [
+        dg.RunRequest(run_key=f"demande-{r.number}", tags={**EVERY_BUCKET, requests.TAG: str(r.number)})
+        for r in waiting
+        if r.state in ("received", "acknowledged")
+    ]
+    return dg.SensorResult(run_requests=asked) if asked else dg.SkipReason("aucune demande à produire")
 
 
 def build(run: Run | None = None) -> dg.Definitions:
@@ -74,6 +104,7 @@ def build(run: Run | None = None) -> dg.Definitions:
         asset_checks=[expectations],
         jobs=list(JOBS),
         schedules=[NIGHTLY],
+        sensors=[portability_requests],
         resources={"run": run_from_settings if run is None else dg.ResourceDefinition.hardcoded_resource(run)},
     )
 

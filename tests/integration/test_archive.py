@@ -25,6 +25,7 @@ from lxml import etree
 from transvase.exporters.manifest import Inner, manifest
 from transvase.formats import cda, xdm
 from transvase.model.record import ROW
+from transvase.model.request import EVERYTHING
 from transvase.model.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -276,7 +277,7 @@ def test_a_manifest_with_hostile_names_is_still_valid():
     """Names of a practice come from its database: markup, quotes and control characters do not break the XML."""
     values = dict.fromkeys(ROW["practice"]._fields) | {"key": "1", "oid": "1.2.3", "name": 'A & <B> "c" \x01\x0b'}
     contact = {"name": "]]>", "email": "<!--", "phone": "&amp;"}
-    text = b"".join(manifest(ROW["practice"](**values), contact, "T 1", datetime(2026, 11, 23, 20, tzinfo=UTC), "MASSIF", "COMPLETE",
+    text = b"".join(manifest(ROW["practice"](**values), contact, "T 1", datetime(2026, 11, 23, 20, tzinfo=UTC), EVERYTHING, "COMPLETE",
                              [Inner("PAT00001.ZIP", "1^^^&1.2&ISO^PI", 1, "0" * 64)], 1))  # fmt: skip
     etree.XMLSchema(etree.parse(ROOT / "exporters" / "manifest.xsd")).assertValid(etree.fromstring(text))
 
