@@ -34,7 +34,7 @@ from transvase.ledger.states import Event
 from transvase.ledger.submissions import Ledger, Planned, Step, Submission
 from transvase.ledger.versions import Turn, turn
 from transvase.model.clock import utc14
-from transvase.model.identifiers import TRANSMISSIONS, arc, is_oid, unique_id
+from transvase.model.identifiers import TRANSMISSIONS, arc, is_oid, under, unique_id
 from transvase.model.record import ROW
 from transvase.model.tables import TABLES
 
@@ -548,7 +548,7 @@ class _Run:
         entry = ready.composed.entry._replace(uri="", original_file_name="")
         submission = submission_set(
             [entry],
-            unique_id=f"{self.ctx.practice.oid}.{TRANSMISSIONS}.{ident}",
+            unique_id=under(self.ctx.practice.oid, TRANSMISSIONS, ident),
             source_id=source_id(documents.custodian(self.ctx), self.ctx.practice.oid),
             time=utc14(now),
         )

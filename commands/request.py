@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    acts = parser.add_subparsers(dest="act", required=True, metavar="ACTE")
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACTE", help="ce qui est fait / what is done")
     new = acts.add_parser("new", help="inscrire une demande / register a request")
     new.add_argument("kind", choices=("unitaire", "cible", "massif"), help="portée / scope")
     new.add_argument("--by", required=True, metavar="PS", help="professionnel qui demande / professional who asks")

@@ -24,7 +24,7 @@ from transvase.formats.xds_metadata import derive, source_id, submission_set
 from transvase.formats.xds_xml import submit_objects_request
 from transvase.formats.xml_text import text as t
 from transvase.model.clock import utc14
-from transvase.model.identifiers import SUBMISSIONS, SYNTHESES, arc, unique_id
+from transvase.model.identifiers import SUBMISSIONS, SYNTHESES, arc, under, unique_id
 from transvase.model.record import Record
 
 # Version of DONNEES.JSON's shape; DOCUMENTATION describes it.
@@ -104,7 +104,7 @@ def build(
     moment = ctx.clock.replace(tzinfo=None)
     submission = submission_set(
         entries,
-        unique_id=f"{ctx.practice.oid}.{SUBMISSIONS}.{arc('archive', patient.key)}.{ctx.clock:%Y%m%d%H%M%S}",
+        unique_id=under(ctx.practice.oid, SUBMISSIONS, arc("archive", patient.key), f"{ctx.clock:%Y%m%d%H%M%S}"),
         source_id=source_id(documents.custodian(ctx), ctx.practice.oid),
         time=utc14(ctx.clock),
     )
@@ -234,8 +234,9 @@ def synthesis_text(ctx: Context, patient: Any, record: Record, target: str) -> t
     """The VSM as text and its uniqueId: signed by the attending doctor when known, with the software as device beside them."""
     doctor = ctx.signatories.get(patient.attending or "")
     person = doctor or ctx.responsible
-    set_id = f"{ctx.practice.oid}.{SYNTHESES}.{arc('synthesis', patient.key)}"
-    identifier = f"{set_id}.{ctx.clock:%Y%m%d%H%M%S}"
+    arcs = (SYNTHESES, arc("synthesis", patient.key))
+    set_id = under(ctx.practice.oid, *arcs)
+    identifier = under(ctx.practice.oid, *arcs, f"{ctx.clock:%Y%m%d%H%M%S}")
     head = cda_header.Heading(
         templates=vsm.TEMPLATES,
         id=identifier,

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import duckdb
 import orjson
+import pyarrow.parquet as pq
 
-from transvase.errors import WorkMissing
+from transvase.errors import ExtractionStale, WorkMissing
 from transvase.formats.selection import conditions
 from transvase.model.record import ROW, Record
 from transvase.model.request import EVERYTHING, Scope
@@ -41,7 +42,8 @@ def literal(path: Path) -> str:
 def connect(
     work: Path, *, memory: str = "768MB", threads: int = 1, scope: Scope = EVERYTHING
 ) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with one view per canonical table, holding the rows of `scope`, and per verdict file when there is one."""
+    """A DuckDB connection with one view per canonical table, holding the rows of `scope`, and per verdict file when there is one.
+    WorkMissing without an extraction, ExtractionStale for one of another model."""
     manifest(work)
     # Files are read through, not kept: with its cache DuckDB holds as much of them as its limit allows, so that memory would follow
     # the size of the practice.
@@ -53,7 +55,11 @@ def connect(
     }
     base = duckdb.connect(config=settings)
     kept = conditions(scope)
-    for name in TABLES:
+    for name, table in TABLES.items():
+        columns = pq.read_schema(work / "canonical" / f"{name}.parquet").names
+        if columns != ["slot", *(c.name for c in table.columns)]:
+            base.close()
+            raise ExtractionStale(path=work.name)
         file = f"read_parquet({literal(work / 'canonical' / f'{name}.parquet')})"
         if kept:
             base.execute(f"CREATE VIEW all_{name} AS FROM {file}").fetchall()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 
 # Arcs under the practice's OID. 1 to 3 number patients, professionals and outside authors by their local key.
 DOCUMENTS, SUBMISSIONS, SYNTHESES, TRANSMISSIONS = 9, 7, 8, 6
@@ -24,13 +25,20 @@ def arc(*parts: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def under(practice_oid: str, *arcs: object) -> str:
+    """An OID of at most 64 characters for these arcs under the practice's: the arcs themselves, or under a long OID the UUID that
+    derives from them (2.25, ITU-T X.667)."""
+    whole = ".".join(map(str, (practice_oid, *arcs)))
+    return whole if len(whole) <= 64 else f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, whole).int}"
+
+
 def set_id(practice_oid: str, document: str) -> str:
     """setId of a document: common to its versions."""
-    return f"{practice_oid}.{DOCUMENTS}.{arc('document', document)}"
+    return under(practice_oid, DOCUMENTS, arc("document", document))
 
 
 def unique_id(practice_oid: str, document: str, version: int, fed_as: str | None = None) -> str:
     """uniqueId of a version; the one under which a former software fed it when that is known and legal."""
     if fed_as and is_oid(fed_as):
         return fed_as
-    return f"{set_id(practice_oid, document)}.{version}"
+    return under(practice_oid, DOCUMENTS, arc("document", document), version)

@@ -184,7 +184,8 @@ def test_an_error_says_the_same_facts_in_both_languages(error):
 
 
 def test_settings_hold_no_secret():
-    names = [n for _, s in sections() for n in s.model_fields]
+    # A setting may name the file that holds one.
+    names = [n for _, s in sections() for n in s.model_fields if not n.endswith("_file")]
     assert names and not [n for n in names if re.search(r"password|secret|token|passphrase", n)]
 
 

@@ -13,10 +13,10 @@ from transvase.sources.synthetic.cda import Sender
 from transvase.sources.synthetic.database import Database
 from transvase.sources.synthetic.people import Register, luhn
 
-# Under 2.25 (a UUID as an OID) nobody has to register an arc, and nobody else owns this one.
-OID = "2.25.151042788436719402318850263347198562077"
-FORMER_OID = "2.25.98712056473320561788401926635540127331"
-# Days before the clock at which the practice moved from its former software, which fed the DMP, to Mirabelle 7.
+# The arc that the OID registry keeps for examples: nobody's.
+OID = "2.999.250.1"
+FORMER_OID = "2.999.250.2"
+# Days before the clock at which the practice moved from its former software, which fed the DMP, to Mirabelle 8.
 CUT_OVER = 365
 # The record goes back six years.
 HISTORY = 6 * 365
@@ -74,6 +74,11 @@ def rpps(rank: int) -> str:
     return luhn(f"9970099{rank:03d}")
 
 
+def mailbox(given: str, family: str) -> str:
+    """An MSSanté address under a domain that does not exist."""
+    return f"{given}.{family}@exemple.mssante.fr".lower().replace("é", "e").replace("ï", "i")
+
+
 STRUCTURES = (
     ("Maison de santé des Mirabelliers", "F", luhn("99000071"), "MSP", "12 rue des Mirabelliers", "54200", "Toul", "0300000010"),
     ("Cabinet annexe de la Moselotte", "S", luhn(luhn("99800072") + "0001"), "CAB", "3 place du Lac", "54300", "Lunéville", "0300000020"),
@@ -98,8 +103,11 @@ class Cabinet:
         self.calendar = Calendar(clock)
         self.register = Register()
         self.seed = seed
+        self.structures: list[int] = []
         self.doctors: list[Doctor] = []
         self.correspondents: dict[str, int] = {}
+        # Professionals, structures and correspondents of the planted defects, by kind: each is made once, when first needed.
+        self.faulty: dict[str, Doctor] = {}
         self.senders: dict[str, Sender] = {}
         self._open()
 
@@ -111,7 +119,7 @@ class Cabinet:
     def _open(self) -> None:
         add = self.database.add
         for name, value in (
-            ("VERSION", "7.4.2"),
+            ("VERSION", "8.0.1"),
             ("EDITEUR", "Verger Informatique"),
             ("REPRISE_LE", self.calendar.iso(self.calendar.cut_over)),
             ("REPRISE_DE", "Quetsche 3"),
@@ -120,9 +128,8 @@ class Cabinet:
             add("T_PARAM", PRM_CLE=name, PRM_VAL=value)
         for rank, kind in enumerate(words.DOCUMENT_TYPES):
             add("T_TYPE_DOC", TYD_CODE=kind.code, TYD_LIB=kind.label, TYD_CLASSEUR=kind.binder, TYD_ORDRE=rank)
-        structures = []
         for rank, (name, nature, number, sector, street, postal, city, phone) in enumerate(STRUCTURES):
-            structures.append(
+            self.structures.append(
                 add(
                     "T_STRUCT",
                     STR_NOM=name,
@@ -143,7 +150,7 @@ class Cabinet:
             login = f"{given[0]}{family}".lower()
             key = add(
                 "T_INTERV",
-                ITV_STR=structures[at],
+                ITV_STR=self.structures[at],
                 ITV_NOM=family,
                 ITV_PREN=given,
                 ITV_CIV=civility,
@@ -178,7 +185,7 @@ class Cabinet:
             self.senders[local] = Sender(
                 organisation,
                 "1" + luhn(f"9900009{rank}"),
-                f"2.25.4012733198871205647332056178840192663{rank}",
+                f"2.999.250.3.{rank}",
                 "8" + rpps(200 + rank),
                 family,
                 given,
@@ -198,7 +205,7 @@ class Cabinet:
                 COR_PREN=given,
                 COR_SPEC=specialty,
                 COR_STRUCT=organisation,
-                COR_MSS=f"{given}.{family}@exemple.mssante.fr".lower().replace("é", "e").replace("ï", "i"),
+                COR_MSS=mailbox(given, family),
                 COR_TEL=f"03000001{rank:02d}",
                 COR_VILLE="Nancy",
                 COR_FAX=f"03000002{rank:02d}",

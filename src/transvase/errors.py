@@ -63,10 +63,10 @@ class SettingsInvalid(TransvaseError):
 
 
 class SourceMissing(TransvaseError):
-    """Database {path} does not exist; give the path of the practice's database in [source] path."""
+    """Database {path} does not exist; give the path or the address of the practice's database in [source]."""
 
     exit_code = 20
-    french = "La base {path} n'existe pas ; indiquez le chemin de la base du cabinet dans [source] path."
+    french = "La base {path} n'existe pas ; indiquez le chemin ou l'adresse de la base du cabinet dans [source]."
 
 
 class SourceUnreadable(TransvaseError):
@@ -83,6 +83,20 @@ class SourceLocked(TransvaseError):
 
     exit_code = 22
     french = "La base {path} est verrouillée par un autre programme ; fermez-le, ou extrayez depuis une copie."
+
+
+class SourceUnreachable(TransvaseError):
+    """The server of {path} does not answer; check that it is started, and its address in [source] url."""
+
+    exit_code = 26
+    french = "Le serveur de {path} ne répond pas ; vérifiez qu'il est démarré, et son adresse dans [source] url."
+
+
+class SourceRefused(TransvaseError):
+    """The server of {path} refuses the user or the password; check both, and the user's right to read."""
+
+    exit_code = 27
+    french = "Le serveur de {path} refuse l'utilisateur ou le mot de passe ; vérifiez-les, et son droit de lecture."
 
 
 class SchemaDrift(TransvaseError):
@@ -113,6 +127,13 @@ class WorkMissing(TransvaseError):
 
     exit_code = 30
     french = "Le dossier {path} ne contient pas : {what} ; lancez d'abord `transvase {command}`."
+
+
+class ExtractionStale(TransvaseError):
+    """The extraction in {path} was made by another version of Transvase; run `transvase extract` again."""
+
+    exit_code = 33
+    french = "L'extraction de {path} vient d'une autre version de Transvase ; relancez `transvase extract`."
 
 
 class DiskFull(TransvaseError):
@@ -164,6 +185,17 @@ class EnvironmentMismatch(TransvaseError):
 
     exit_code = 53
     french = "L'environnement {environment} refuse {what} ; vérifiez [feed] environment avant tout envoi."
+
+
+class RefusedAlike(TransvaseError):
+    """{service} refuses one document after another for the same cause, {code}, and the run stopped: {cause} Nothing is lost, the
+    documents wait in the ledger."""
+
+    exit_code = 54
+    french = (
+        "{service} refuse les documents l'un après l'autre pour la même cause, {code}, et l'envoi s'est arrêté : {cause} "
+        "Rien n'est perdu, les documents attendent dans le registre."
+    )
 
 
 class Interrupted(TransvaseError):

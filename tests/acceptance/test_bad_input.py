@@ -367,3 +367,13 @@ def test_every_error_has_both_languages_with_the_same_facts():
         fields = set(re.findall(r"\{(\w+)\}", error.__doc__ or ""))
         assert fields == set(re.findall(r"\{(\w+)\}", error.french)), name
         assert code > 1, name
+
+
+def test_an_extraction_of_another_version_is_asked_for_again(office, refused):
+    """Columns come and go between versions; a work folder stays."""
+    import pyarrow.parquet as pq
+
+    extract(mapping.load("synthetic"), office.database, office.work, clock=CLOCK)
+    file = office.work / "canonical" / "objection.parquet"
+    pq.write_table(pq.read_table(file).drop_columns(["reason"]), file)
+    assert "relancez `transvase extract`" in refused(office.run("check"), CODES["ExtractionStale"])

@@ -52,10 +52,17 @@ def test_derived_identifiers_are_legal_and_distinct_by_version(key: str, version
 @pytest.mark.parametrize(
     ("value", "legal"),
     [
-        ("1.2.250.1.213", True), ("2.999", True), ("1.02.3", False), ("1.2.", False), ("3.1", False), ("", False), (None, False),
-        ("1.2A.3", False), ("1." + "1" * 70, False),
+        ("1.2.250.1.213", True),
+        ("2.999", True),
+        ("1.02.3", False),
+        ("1.2.", False),
+        ("3.1", False),
+        ("", False),
+        (None, False),
+        ("1.2A.3", False),
+        ("1." + "1" * 70, False),
     ],
-)  # fmt: skip
+)
 def test_what_is_an_oid(value: str | None, legal: bool) -> None:
     assert identifiers.is_oid(value) is legal
 
@@ -124,3 +131,20 @@ def test_readme_is_seven_bit_with_crlf(lines: list[str]) -> None:
 
 def test_accents_are_dropped_not_questioned() -> None:
     assert ascii_text.transliterate("Œuvre d'Hélène à Noël, 20 €") == "OEuvre d'Helene a Noel, 20 EUR"
+
+
+@pytest.mark.parametrize("length", [11, 27, 28, 44, 60, 64])
+def test_identifiers_are_legal_whatever_the_length_of_the_practice_oid(length):
+    """XDS holds 64 characters: under a long OID the identifier is the UUID of its arcs, as stable as they are."""
+    oid = "2.999." + "1" * (length - 6)
+    made = [
+        identifiers.unique_id(oid, "d1", 1),
+        identifiers.unique_id(oid, "d1", 2),
+        identifiers.unique_id(oid, "d2", 1),
+        identifiers.set_id(oid, "d1"),
+        identifiers.unique_id(oid + "2", "d1", 1),
+        identifiers.under(oid, 7, 2**63 - 1, "20261123200000"),
+    ]
+    assert all(identifiers.is_oid(m) for m in made) and len(set(made)) == len(made)
+    assert made[0] == identifiers.unique_id(oid, "d1", 1)
+    assert made[5].startswith(oid if length <= 27 else "2.25.")
