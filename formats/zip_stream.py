@@ -110,15 +110,14 @@ def _central(member: Member, stamp: tuple[int, int]) -> bytes:
     )
 
 
-def end_records(members: list[Member], offset: int, stamp: tuple[int, int]) -> bytes:
-    """Central directory and end records of a ZIP whose data end at `offset`."""
-    directory = b"".join(_central(m, stamp) for m in members)
+def end_records(directory: bytes, members: int, offset: int) -> bytes:
+    """Central directory and end records of a ZIP of so many members whose data end at `offset`."""
     tail = b""
-    if len(members) >= 0xFFFF or offset >= _LIMIT or len(directory) >= _LIMIT:
-        n = len(members)
+    if members >= 0xFFFF or offset >= _LIMIT or len(directory) >= _LIMIT:
+        n = members
         tail = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, n, n, len(directory), offset)
         tail += struct.pack("<4sIQI", b"PK\x06\x07", 0, offset + len(directory), 1)
-    n = min(len(members), 0xFFFF)
+    n = min(members, 0xFFFF)
     tail += struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, n, n, min(len(directory), _LIMIT), min(offset, _LIMIT), 0)
     return directory + tail
 
@@ -136,7 +135,7 @@ def build(entries: Iterable[tuple[str, bytes, bool]], moment: datetime) -> bytes
         parts += (head, packed)
         offset += len(head) + len(packed)
         members.append(member)
-    return b"".join((*parts, end_records(members, offset, stamp)))
+    return b"".join((*parts, end_records(b"".join(_central(m, stamp) for m in members), len(members), offset)))
 
 
 class ZipStream:
@@ -146,14 +145,16 @@ class ZipStream:
         self._file = file
         self._stamp = dos_time(moment)
         self._offset = 0
-        self.members: list[Member] = []
+        # As the bytes that it will be: members as objects would take four times as much.
+        self._directory = bytearray()
+        self._members = 0
 
     def add(self, name: str, data: bytes, squeeze: bool = True) -> None:
         """A member in one piece."""
         packed = deflate(data) if squeeze and data else data
         member = Member(name, DEFLATED if squeeze and data else STORED, crc(data), len(packed), len(data), self._offset)
         self._put(local_header(member, self._stamp), packed)
-        self.members.append(member)
+        self._list(member)
 
     def add_text(self, name: str, chunks: Iterable[bytes]) -> None:
         """A member made in chunks and held deflated only, for a file that does not go back."""
@@ -167,7 +168,7 @@ class ZipStream:
         packed.append(bytes(compressor.flush()))
         member = Member(name, DEFLATED, check, sum(map(len, packed)), size, self._offset)
         self._put(local_header(member, self._stamp), *packed)
-        self.members.append(member)
+        self._list(member)
 
     def add_chunks(self, name: str, chunks: Iterable[bytes]) -> int:
         """A deflated member of unknown length; its header is written again once the sizes are known. The size in bytes.
@@ -207,12 +208,13 @@ class ZipStream:
             + struct.pack("<HHQQ", 1, 16, size, packed)
         )
         self._file.seek(self._offset)
-        self.members.append(Member(name, DEFLATED, check, packed, size, start))
+        self._list(Member(name, DEFLATED, check, packed, size, start))
         return size
 
     def add_framed(self, members: Iterable[Member], length: int, chunks: Iterable[bytes]) -> None:
         """Members already framed one after the other (`local_header` then data), with offsets from the first; `length` bytes in all."""
-        self.members += [m._replace(offset=m.offset + self._offset) for m in members]
+        for member in members:
+            self._list(member._replace(offset=member.offset + self._offset))
         start = self._offset
         for chunk in chunks:
             self._put(chunk)
@@ -221,7 +223,11 @@ class ZipStream:
 
     def finish(self) -> None:
         """Write the directory."""
-        self._put(end_records(self.members, self._offset, self._stamp))
+        self._put(end_records(bytes(self._directory), self._members, self._offset))
+
+    def _list(self, member: Member) -> None:
+        self._directory += _central(member, self._stamp)
+        self._members += 1
 
     def _put(self, *parts: bytes) -> None:
         for part in parts:

@@ -37,8 +37,8 @@ from transvase.sources.sorting import Sorter
 from transvase.sources.tables import Misfit, TableWriter, as_text, publish, written
 from transvase.sources.view import QueryFault, View
 
-# Rows of a batch. Between 1,000 and 50,000 the rate does not change; it bounds the memory of the widest table to some MB.
-BATCH = 8192
+# Rows of a batch. Between 1,000 and 50,000 the rate does not change; it bounds the memory of the widest table to a few MB.
+BATCH = 2048
 # Bodies average 80 kB and are handled one by one; only this many rows are fetched together.
 BODY_BATCH = 16
 Progress = Callable[[str, int, int], None]

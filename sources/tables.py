@@ -8,47 +8,27 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transvase.model.slot import slot
 from transvase.model.table import Kind, Table
+from transvase.sources.sorting import Sorter
 from transvase.sources.sqlite import decode
 
-# Sorting a table spills to disk beyond this, so that memory does not grow with the practice.
-SORT_MEMORY = "64MB"
-# A single value may be larger than that (a scan kept as text): the same work is then done again with more.
-_MORE_MEMORY = (SORT_MEMORY, "512MB", "4GB")
-
-Result = TypeVar("Result")
+# A row group of a table: what a reader of a lot opens, and what stands in memory while it is written.
+_GROUP_ROWS, _GROUP_BYTES = 8192, 4 << 20
+# Dictionaries would hold keys and dates, which seldom repeat: a third more bytes and half more time.
+_LAYOUT = {"compression": "zstd", "compression_level": 3, "use_dictionary": False, "store_schema": False}
 
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
 
 # Source table, source key, patient, canonical column, value that its declared type cannot hold.
 Misfit = tuple[str, str, str | None, str, Any]
-
-
-def bounded(folder: Path, work: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
-    """Do a piece of SQL within SORT_MEMORY, spilling into `folder`; again with more when one value alone asks for it."""
-    for memory in _MORE_MEMORY:
-        settings = {
-            "memory_limit": memory,
-            "threads": 1,
-            "temp_directory": str(folder / "spill"),
-            "enable_external_file_cache": False,
-        }
-        with duckdb.connect(config=settings) as base:
-            try:
-                return work(base)
-            except duckdb.OutOfMemoryException:
-                if memory == _MORE_MEMORY[-1]:
-                    raise
-    raise AssertionError("the last try returns or raises")
 
 
 class TableWriter:
@@ -58,11 +38,12 @@ class TableWriter:
     def __init__(self, table: Table, folder: Path) -> None:
         self._table = table
         self._folder = folder
-        self._rough = folder / f"{table.name}.rough"
         self._arrow = pa.schema([pa.field("slot", pa.int16()), *table.schema])
         names = [c.name for c in table.columns]
         self._at = names.index(table.patient_column) if table.patient_column else -1
-        self._writer = pq.ParquetWriter(self._rough, self._arrow, compression="zstd", compression_level=1)
+        owner = (table.patient_column,) if table.patient_column else ()
+        by = ("slot", *owner, "key", "source_table", "source_key")
+        self._sorter = Sorter(self._arrow, by, folder / f"{table.name}.rough")
         self.rows = 0
 
     def add(self, rows: list[tuple[Any, ...]]) -> list[Misfit]:
@@ -82,7 +63,7 @@ class TableWriter:
             misfits += [
                 (rows[i][-2], rows[i][-1], rows[i][at] if at >= 0 else None, column.name, values[i]) for i in bad
             ]
-        self._writer.write_batch(pa.record_batch([slots, *arrays], schema=self._arrow))
+        self._sorter.add(pa.record_batch([slots, *arrays], schema=self._arrow))
         self.rows += len(rows)
         return misfits
 
@@ -90,23 +71,31 @@ class TableWriter:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._writer.close()
-        if kind is None:
-            self._order()
-        self._rough.unlink()
+        with self._sorter:
+            if kind is None:
+                self._write()
 
-    def _order(self) -> None:
-        owner = f", {self._table.patient_column}" if self._at >= 0 else ""
-        final = str(self._folder / f"{self._table.name}.parquet").replace("'", "''")
+    def _write(self) -> None:
+        final = self._folder / f"{self._table.name}.parquet"
+        try:
+            with pq.ParquetWriter(final, self._arrow, **_LAYOUT) as writer:
+                held: list[pa.RecordBatch] = []
+                for batch in self._sorter.sorted():
+                    held.append(batch)
+                    if sum(b.num_rows for b in held) >= _GROUP_ROWS or sum(b.nbytes for b in held) >= _GROUP_BYTES:
+                        writer.write_table(pa.Table.from_batches(held))
+                        held.clear()
+                if held:
+                    writer.write_table(pa.Table.from_batches(held))
+        except BaseException:
+            final.unlink(missing_ok=True)
+            raise
 
-        def order(base: duckdb.DuckDBPyConnection) -> None:
-            base.execute(
-                f"COPY (SELECT * FROM read_parquet($rough) ORDER BY slot{owner}, key, source_table, source_key) TO '{final}' "
-                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)",
-                {"rough": str(self._rough)},
-            ).fetchall()
 
-        bounded(self._folder, order)
+def written(folder: Path, table: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of a table that stands complete in `folder`, in batches."""
+    with pq.ParquetFile(folder / f"{table}.parquet", pre_buffer=False) as file:
+        yield from file.iter_batches(_GROUP_ROWS, columns=columns, use_threads=False)
 
 
 def publish(building: Path, final: Path) -> None:

@@ -82,6 +82,7 @@ CLOCK_OR_CHANCE = {
     "commands/sandbox.py": "the sandbox's clock when --clock does not give it",
     "assets/dmp.py": "the feeder's watch: the ledger stamps each write",
     "pipelines/definitions.py": "a scheduled run begins now",
+    "sources/sorting.py": "keys drawn to split a part, seeded by its length: the order of the rows does not depend on them",
 }
 # Draws from a generator seeded by the caller.
 SEEDED = "sources/synthetic/"

@@ -471,5 +471,5 @@ def test_a_mapping_file_in_another_encoding_is_named(fresh, name: str) -> None:
 
 
 def test_an_unknown_product_names_the_embedded_ones() -> None:
-    with pytest.raises(MappingInvalid, match="libreosteo, synthetic"):
+    with pytest.raises(MappingInvalid, match="libreosteo, openemr, synthetic"):
         mapping.load("nowhere")
