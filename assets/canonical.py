@@ -44,6 +44,7 @@ def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResul
             run.work,
             clock=run.clock,
             password=source_password(run.settings),
+            documents=run.settings.source.documents,
             progress=lambda step, done, total: run.progress("extraction", done, total, step),
         )
         checks.start(run.work)

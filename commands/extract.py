@@ -29,9 +29,18 @@ def run(options: argparse.Namespace) -> int:
     for name, rows in manifest["rows"].items():
         print(f"  {name:<18} {rows:>9}")
     print(cells_line(manifest, options.lang))
+    if manifest["files"]["named"]:
+        print(files_line(manifest["files"], options.lang))
     if manifest["unreadable"]:
         print(f"{manifest['unreadable']} valeurs illisibles dans leur type, conservées dans native.")
     return 0
+
+
+def files_line(files: dict[str, int], language: str) -> str:
+    """Documents that lie beside the database: named, read, absent."""
+    if language == "fr":
+        return f"{files['named']} fichiers nommés par la base : {files['read']} lus, {files['absent']} absents ([source] documents)"
+    return f"{files['named']} files named by the database: {files['read']} read, {files['absent']} absent ([source] documents)"
 
 
 def cells_line(manifest: dict[str, object], language: str) -> str:

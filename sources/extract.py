@@ -19,7 +19,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import orjson
 import pyarrow as pa
 
@@ -32,6 +31,7 @@ from transvase.model.tables import TABLES
 from transvase.sources.bodies import Bodies
 from transvase.sources.claims import Claims
 from transvase.sources.connection import opened
+from transvase.sources.file_store import FileStore
 from transvase.sources.mapping import Mapping
 from transvase.sources.sorting import Sorter
 from transvase.sources.tables import Misfit, TableWriter, as_text, publish, written
@@ -79,17 +79,18 @@ def extract(
     *,
     clock: datetime,
     password: str = "",
+    documents: Path | None = None,
     progress: Progress = lambda step, done, total: None,
 ) -> dict[str, Any]:
     """Extract what stands at `where` (a path, or the address of a server) into `work/canonical` and `work/bodies`; the manifest, also
-    written as `work/canonical/extraction.json`.
+    written as `work/canonical/extraction.json`. `documents` is the folder of the files that rows name.
 
     Raises SourceMissing, SourceUnreadable, SourceLocked, SchemaDrift, MappingInvalid, CellsUnaccounted, DiskFull."""
     files.private_folder(work)
     final, building = work / "canonical", work / "canonical.part"
     shutil.rmtree(building, ignore_errors=True)
     scratch = files.private_folder(files.private_folder(building) / "scratch")
-    bodies = Bodies(work / "bodies")
+    bodies, store = Bodies(work / "bodies"), FileStore(documents)
     try:
         with opened(mapping.kind, where, password, scratch) as view, Claims(scratch / "claims") as claims:
             live = check_schema(mapping, view)
@@ -102,7 +103,7 @@ def extract(
                 rows = (
                     _native(mapping, live, view, claims, misfits)
                     if native
-                    else _canonical(mapping, table, view, claims, bodies)
+                    else _canonical(mapping, table, view, claims, bodies, store)
                 )
                 with TableWriter(table, building) as writer:
                     for batch in rows:
@@ -117,6 +118,7 @@ def extract(
             "cells": [{f: getattr(c, f) for f in Cells.__slots__} for c in cells],
             "unserved": dict(mapping.unserved),
             "unreadable": len(misfits),
+            "files": {"named": store.named, "read": store.read, "absent": store.absent},
         }
         for line in cells:
             if line.accounted != line.source:
@@ -124,7 +126,7 @@ def extract(
         shutil.rmtree(scratch)
         files.write(building / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
         publish(building, final)
-    except (OSError, duckdb.IOException, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error) as error:
         # A source's own errors are already ours: what fails here is what we write.
         if isinstance(error, OSError):
             raise files.output_error(error, work) from None
@@ -152,7 +154,7 @@ def _load_codes(mapping: Mapping, view: View) -> None:
 
 
 def _canonical(
-    mapping: Mapping, table: Table, view: View, claims: Claims, bodies: Bodies
+    mapping: Mapping, table: Table, view: View, claims: Claims, bodies: Bodies, store: FileStore
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Rows of one canonical table in declared column order, claimed as they pass."""
     query = mapping.queries.get(table.name)
@@ -162,8 +164,8 @@ def _canonical(
     may_hold_bodies = table.name == "document_version"
     try:
         given, batches = view.query(query, BODY_BATCH if may_hold_bodies else BATCH)
-        has_body = may_hold_bodies and "body" in given
-        unknown = [g for g in given if g not in names and not (has_body and g == "body")]
+        bodily = [g for g in ("body", "body_path") if may_hold_bodies and g in given]
+        unknown = [g for g in given if g not in names and g not in bodily]
         absent = [n for n in ("key", "source_table", "source_key") if n not in given]
         if unknown or absent:
             what = f"column {unknown[0]} is not declared" if unknown else f"column {absent[0]} is missing"
@@ -172,16 +174,15 @@ def _canonical(
         order = [place[n] for n in names]
         t, k = place["source_table"], place["source_key"]
         p = place[table.patient_column] if table.patient_column else -1
-        body_at = given.index("body") if has_body else -1
-        facts_at = (
-            [names.index(n) for n in ("sha256", "size", "detected", "damage", "own_unique_id")] if has_body else []
-        )
+        body_at, path_at = (given.index(g) if g in bodily else -1 for g in ("body", "body_path"))
+        facts_at = [names.index(n) for n in ("sha256", "size", "detected", "damage", "own_unique_id")] if bodily else []
         held: list[tuple[Any, ...]] = []
         for rows in batches:
             claims.add([(r[t], as_text(r[k]), r[p] if p >= 0 else None) for r in rows])
             out = [tuple(r[i] if i >= 0 else None for i in order) for r in rows]
-            if has_body:
-                out = [_with_body(o, r[body_at], bodies, facts_at) for o, r in zip(out, rows, strict=True)]
+            if bodily:
+                found = (_body(r, body_at, path_at, store) for r in rows)
+                out = [_with_body(o, body, bodies, facts_at) for o, body in zip(out, found, strict=True)]
             # Without their bodies rows are small again: a file of sixteen-row groups would cost more to describe than to hold.
             held += out
             if len(held) >= BATCH:
@@ -191,6 +192,14 @@ def _canonical(
             yield held
     except QueryFault as fault:
         raise MappingInvalid(product=mapping.product, file=f"sql/{table.name}.sql", what=str(fault)) from None
+
+
+def _body(row: tuple[Any, ...], body_at: int, path_at: int, store: FileStore) -> Any:
+    """The body in the row, else the file that the row names."""
+    body = row[body_at] if body_at >= 0 else None
+    if body is None and path_at >= 0 and row[path_at]:
+        return store.body(as_text(row[path_at]))
+    return body
 
 
 def _with_body(row: tuple[Any, ...], body: Any, bodies: Bodies, facts_at: list[int]) -> tuple[Any, ...]:

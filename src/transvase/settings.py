@@ -10,6 +10,7 @@ import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -31,7 +32,33 @@ class Source(Section):
     product: str = Field(
         "synthetic", description="Mapping: the name of an embedded one, or the path of a mapping folder."
     )
-    path: Path = Field(Path("cabinet.sqlite3"), description="Database of the practice (read only, never written).")
+    path: Path = Field(
+        Path("cabinet.sqlite3"),
+        description="Database of the practice, or folder of CSV and Parquet files (read only, never written).",
+    )
+    url: str = Field(
+        "",
+        description="Address of a server, such as `postgresql://lecteur@serveur/base` or `mariadb://…`; then `path` is not read. "
+        "The password stands in `password_file`, or in the environment as `TRANSVASE_SOURCE_PASSWORD`.",
+    )
+    password_file: Path | None = Field(None, description="File whose first line is the password of that address.")
+    documents: Path | None = Field(
+        None,
+        description="Folder of the files that the database names, when the software keeps documents beside it; of the same name as in "
+        "the software's paths.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _server(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("postgresql", "mariadb", "mysql") or not parts.hostname:
+            raise ValueError("must be postgresql://… or mariadb://…, with a server")
+        if parts.password is not None:
+            raise ValueError("must hold no password: use password_file or TRANSVASE_SOURCE_PASSWORD")
+        return value
 
 
 class Practice(Section):
@@ -92,6 +119,11 @@ class Feed(Section):
     daily_ceiling: int = Field(
         30_000, ge=0, description="Submissions a day; above 30,000 the Assurance Maladie is told first."
     )
+    window: str = Field(
+        "",
+        description="Hours during which something is sent, such as 21:00-06:00; empty for any hour.",
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+    )
     connections: int = Field(2, ge=1, le=16, description="Simultaneous connections.")
     timeout: float = Field(60.0, gt=0, description="Seconds without an answer before the outcome is in doubt.")
     unknown_history_before: date | None = Field(
@@ -102,12 +134,62 @@ class Feed(Section):
         False, description="Also feed documents older than the effective date of their obligation."
     )
 
+    @field_validator("window")
+    @classmethod
+    def _two_times(cls, value: str) -> str:
+        start, _, end = value.partition("-")
+        if value and start == end:
+            raise ValueError("must begin and end at different times")
+        return value
+
     @field_validator("url")
     @classmethod
     def _https(cls, value: str) -> str:
         if value and not value.startswith("https://"):
             raise ValueError("must start with https://")
         return value.rstrip("/")
+
+
+class Insi(Section):
+    """Calls to INSi, one patient at a time. The environment is that of [feed]."""
+
+    url: str = Field("", description="Address of the service, path included.")
+    certificate: Path | None = Field(
+        None, description="PEM certificate named INSI-MANU or INSI-AUTO; that of [feed] when absent."
+    )
+    key: Path | None = Field(None, description="PEM private key of that certificate; that of [feed] when absent.")
+    authority: Path | None = Field(
+        None, description="PEM of the authorities trusted for the service; that of [feed] when absent."
+    )
+    authorisation_number: str = Field("", description="Number that the CNDA gave to the software (IDAM).")
+    calls_per_run: int = Field(
+        50, ge=1, le=500, description="Ceiling of calls in a run; a patient with several given names may take several."
+    )
+    calls_per_day: int = Field(200, ge=0, le=2000, description="Ceiling of calls in a local day, whoever makes them.")
+    timeout: float = Field(30.0, gt=0, le=300, description="Seconds that a connection, then a whole call, may take.")
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        if value and not value.startswith("https://"):
+            raise ValueError("must start with https://")
+        return value
+
+
+class Directory(Section):
+    """Local copies of public lists that verdicts may consult; without a list nothing is said of what it would tell."""
+
+    places: Path | None = Field(
+        None,
+        description="CSV of places of birth (code, start, end): says whether a COG code was in force at the birth.",
+    )
+    professionals: Path | None = Field(
+        None,
+        description="Copy of PS_LibreAcces_Personne_activite_*.txt: correspondents are matched against it.",
+    )
+    mailboxes: Path | None = Field(
+        None, description="Copy of Extraction_Correspondance_MSSante_*.txt: published MSSanté addresses."
+    )
 
 
 class Settings(Section):
@@ -118,6 +200,8 @@ class Settings(Section):
     work: Work = Work()
     export: Export = Export()
     feed: Feed = Feed()
+    insi: Insi = Insi()
+    directory: Directory = Directory()
     time_zone: str = Field("Europe/Paris", description="Time zone of the practice's clock.")
 
     @field_validator("time_zone")
@@ -189,7 +273,14 @@ def anchored(settings: Settings, folder: Path) -> Settings:
     product = settings.source.product
     if (folder / product).is_dir() and any(mark in product for mark in ("/", "\\", ".")):
         product = str(folder / product)
-    source = settings.source.model_copy(update={"path": at(settings.source.path), "product": product})
+    source = settings.source.model_copy(
+        update={
+            "path": at(settings.source.path),
+            "password_file": at(settings.source.password_file),
+            "documents": at(settings.source.documents),
+            "product": product,
+        }
+    )
     work = settings.work.model_copy(update={"folder": at(settings.work.folder)})
     export = settings.export.model_copy(
         update={
@@ -207,14 +298,42 @@ def anchored(settings: Settings, folder: Path) -> Settings:
             "seal_key": at(settings.feed.seal_key),
         }
     )
-    return settings.model_copy(update={"source": source, "work": work, "export": export, "feed": feed})
+    insi = settings.insi.model_copy(
+        update={
+            "certificate": at(settings.insi.certificate),
+            "key": at(settings.insi.key),
+            "authority": at(settings.insi.authority),
+        }
+    )
+    directory = settings.directory.model_copy(
+        update={name: at(getattr(settings.directory, name)) for name in Directory.model_fields}
+    )
+    return settings.model_copy(
+        update={"source": source, "work": work, "export": export, "feed": feed, "insi": insi, "directory": directory}
+    )
 
 
-def require_source(settings: Settings) -> Path:
-    """The database's path, or SourceMissing."""
+def require_source(settings: Settings) -> Path | str:
+    """Where the records are: the server's address, else the database's path; SourceMissing when nothing stands there."""
+    if settings.source.url:
+        return settings.source.url
     if not settings.source.path.exists():
         raise SourceMissing(path=settings.source.path.name)
     return settings.source.path
+
+
+def source_password(settings: Settings) -> str:
+    """Password of the server's address: of its file, else of the environment; empty without one. SettingsInvalid for an unreadable
+    file."""
+    file = settings.source.password_file
+    if file is None:
+        return os.environ.get("TRANSVASE_SOURCE_PASSWORD", "")
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        kind = type(error).__name__
+        what = Said(f"il n'est pas lisible ({kind})", f"it cannot be read ({kind})")
+        raise SettingsInvalid(name="source.password_file", file=file.name, what=what) from None
 
 
 def key_password() -> bytes | None:

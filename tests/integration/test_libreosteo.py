@@ -6,6 +6,7 @@ filled with invented rows in a copy (`populated`), so that every query of the ma
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import sqlite3
@@ -749,3 +750,18 @@ def test_a_mapped_column_reaches_its_target(mapping: Mapping, populated: Path, t
         connection.execute("ROLLBACK TO before")
     connection.close()
     assert len(mapped) > 80 and silent == []
+
+
+def test_documents_lie_in_the_media_folder(mapping: Mapping, populated: Path, tmp_path: Path) -> None:
+    """The product keeps its files beside the database: those that are there are read, typed by content and stored once."""
+    media = tmp_path / "media"
+    (media / "documents").mkdir(parents=True)
+    body = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+    (media / "documents" / "radio.pdf").write_bytes(body)
+    manifest = extract(mapping, populated, tmp_path / "work", clock=CLOCK, documents=media)
+    assert manifest["files"] == {"named": 2, "read": 1, "absent": 1}
+    versions = {v["file_name"]: v for v in read(tmp_path / "work")["document_version"]}
+    found = versions["documents/radio.pdf"]
+    assert (found["sha256"], found["size"], found["detected"]) == (hashlib.sha256(body).hexdigest(), len(body), "pdf")
+    assert versions["documents/orphelin.bin"]["sha256"] is None
+    assert (tmp_path / "work" / "bodies" / found["sha256"][:2] / found["sha256"]).read_bytes() == body

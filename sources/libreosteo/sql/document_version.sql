@@ -1,5 +1,5 @@
--- The product keeps one version. Its body is a file on disk beside the database (media folder, path in file_name), out of reach
--- of a query: no body here, so no digest, no size and no nature.
+-- The product keeps one version. Its body is a file on disk beside the database: the path is relative to the product's media folder,
+-- which [source] documents names. Without that folder there is no body, so no digest, no size and no nature.
 -- Local time of Europe/Paris from UTC; the rule is explained in encounter.sql.
 SELECT
   CAST(d.id AS TEXT) AS key,
@@ -24,6 +24,7 @@ SELECT
   ) AS created,
   NULLIF(d.mime_type, '') AS media_type,
   d.document_file AS file_name,
+  d.document_file AS body_path,
   'libreosteoweb_document' AS source_table,
   CAST(d.id AS TEXT) AS source_key
 FROM libreosteoweb_document d
