@@ -6,6 +6,7 @@ import dagster as dg
 
 from transvase.assets.run import Run
 from transvase.errors import guarded
+from transvase.ledger.insi import JOURNAL
 from transvase.model.clock import zone
 from transvase.model.outcome import OUTCOMES
 from transvase.model.tables import TABLES
@@ -21,7 +22,7 @@ from transvase.validators.verdicts import judge
 def verdicts(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
     """Judge every patient and document."""
     with guarded():
-        feed = run.settings.feed
+        feed, directory = run.settings.feed, run.settings.directory
         run.progress("verdicts", 0, 1, "")
         counts = judge(
             run.work,
@@ -29,6 +30,11 @@ def verdicts(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
             environment=feed.environment,
             cut_off=feed.unknown_history_before,
             before_obligation=feed.before_obligation,
+            struct_idnat=run.settings.practice.struct_idnat,
+            cog=directory.places,
+            directory=directory.professionals,
+            mailboxes=directory.mailboxes,
+            insi=run.work / JOURNAL,
         )
         run.progress("verdicts", 1, 1, "")
     table = "\n".join(f"| {OUTCOMES[o].label_fr} | {n} |" for o, n in counts["documents"].items())

@@ -38,6 +38,15 @@ OUTCOMES: dict[str, Outcome] = {
         Outcome("no_content", "blocked", "Contenu vide ou absent", "No content"),
         Outcome("corrupt", "blocked", "Contenu illisible", "Damaged content"),
         Outcome("date_invalid", "blocked", "Date de l'acte invalide", "Invalid date"),
+        Outcome(
+            "visibility", "blocked", "Restriction de visibilité impossible", "Impossible restriction of visibility"
+        ),
+        Outcome(
+            "author",
+            "blocked",
+            "Identifiant de l'auteur ou de la structure invalide",
+            "Author or structure not identified",
+        ),
         Outcome("identity", "blocked", "Identité non qualifiée ou invalide", "Identity not qualified"),
     )
 }

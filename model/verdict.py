@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
-Destination = Literal["portability", "dmp"]
+Destination = Literal["portability", "dmp", "mss_pro", "mss_patient"]
 BLOCK, WARNING = "block", "warning"
 
 VERDICT_SCHEMA = pa.schema(
@@ -41,7 +41,15 @@ class Rule(NamedTuple):
 
 _INS = "Référentiel INS (fiche ins-identity, section 1)"
 _RNIV = "RNIV, EXI SI 07 et suivantes (fiche ins-identity, section 3)"
+_TRAITS = "RNIV et SEL-MP-043 (fiche ins-identity, section 4)"
+_PRO = "CI-SIS structuration minimale v1.16.8 (fiche practitioner-identifiers, section {})"
+_DIRECTORY = "Annuaire Santé (fiche practitioner-identifiers, section 6)"
+_MSS = "Fiche xdm-mssante"
+_MATRIX = "Fiche xdm-mssante, envoi au patient (matrice du volet HL7 v2 : les cas absents sont des erreurs)"
 _QUALIFY = "Le cabinet : corriger l'identité puis la qualifier (INSi et pièce d'identité)."
+_NUMBER = "Le cabinet : corriger l'identifiant national dans la fiche du professionnel."
+_STRUCTURE = "Le cabinet : corriger l'identifiant de la structure, ou le donner dans les réglages."
+_CARD = "Le cabinet : compléter la fiche du correspondant d'après l'annuaire."
 
 CATALOGUE: dict[str, Rule] = {
     r.id: r
@@ -143,6 +151,14 @@ CATALOGUE: dict[str, Rule] = {
             "Le patient : lever son opposition.",
         ),
         Rule(
+            "OBJ-MSS",
+            "Le patient s'est opposé à l'envoi par messagerie.",
+            "The patient objects to the message.",
+            _MSS + " (MSS/va1.20 et va1.22, de seconde main)",
+            "objection",
+            "Le patient : lever son opposition.",
+        ),
+        Rule(
             "DOC-WITHHELD",
             "Le professionnel a décidé de ne pas transmettre ce document.",
             "The professional withheld the document.",
@@ -221,6 +237,22 @@ CATALOGUE: dict[str, Rule] = {
             "Modèle canonique",
             "date_invalid",
             "Le cabinet : corriger la date.",
+        ),
+        Rule(
+            "VIS-ADULT",
+            "Document invisible aux représentants légaux d'un patient majeur à la date de l'acte : cette restriction ne concerne que les mineurs.",
+            "Invisible to the legal representatives of a patient of age on the day of the act: that restriction is for minors only.",
+            "Fiche confidentiality-codes (INVISIBLE_REPRESENTANTS_LEGAUX)",
+            "visibility",
+            "Le médecin : retirer la restriction, ou le cabinet : corriger la date de naissance.",
+        ),
+        Rule(
+            "VIS-MSS",
+            "Les restrictions du document ou la connexion secrète excluent ce destinataire de messagerie.",
+            "The restrictions of the document or the secret connection exclude this recipient of messages.",
+            _MATRIX,
+            "visibility",
+            "Le médecin : lever la restriction le moment venu, ou remettre le document en main propre.",
         ),
         Rule(
             "RNIV-FICTITIOUS",
@@ -323,6 +355,118 @@ CATALOGUE: dict[str, Rule] = {
             _QUALIFY,
         ),
         Rule(
+            "RNIV-NAME-CHARACTER",
+            "Un nom ou prénom de naissance porte un caractère sans équivalent (chiffre, signe).",
+            "A birth name or given name holds a character without equivalent (digit, sign).",
+            _TRAITS,
+            "identity",
+            "Le cabinet : corriger le nom d'après la pièce d'identité, puis interroger INSi.",
+        ),
+        Rule(
+            "RNIV-DATE-PARTIAL",
+            "La date de naissance est lunaire ou incomplète : la règle du RNIV n'a pas été appliquée.",
+            "The birth date is lunar or incomplete: the rule of the RNIV was not applied.",
+            _TRAITS + ", EXI ID 11 et 12",
+            "identity",
+            "Le cabinet : saisir la date fixée par la règle (01/MM, JJ/01 ou 31/12) et la signaler incertaine.",
+        ),
+        Rule(
+            "RNIV-DATE-IMPOSSIBLE",
+            "La date de naissance n'existe pas.",
+            "The birth date does not exist.",
+            _TRAITS,
+            "identity",
+            _QUALIFY,
+        ),
+        Rule(
+            "RNIV-DATE-FUTURE",
+            "La date de naissance est dans l'avenir.",
+            "The birth date is in the future.",
+            _TRAITS,
+            "identity",
+            _QUALIFY,
+        ),
+        Rule(
+            "RNIV-PLACE-FORM",
+            "Le code du lieu de naissance n'a pas la forme d'un code officiel géographique.",
+            "The code of the place of birth has not the form of a COG code.",
+            _TRAITS + ", COG",
+            "identity",
+            _QUALIFY,
+        ),
+        Rule(
+            "STR-ID-EMPTY",
+            "La structure n'a pas d'identifiant national (Struct_IdNat).",
+            "The structure has no national identifier (Struct_IdNat).",
+            _PRO.format(3),
+            "author",
+            _STRUCTURE,
+        ),
+        Rule(
+            "STR-ID-FORM",
+            "L'identifiant de la structure n'a pas la forme que son préfixe annonce.",
+            "The identifier of the structure has not the form its prefix announces.",
+            _PRO.format(3),
+            "author",
+            _STRUCTURE,
+        ),
+        Rule(
+            "STR-ID-TEST",
+            "L'identifiant de la structure est de ceux des jeux d'essai.",
+            "The identifier of the structure is one of the test kits.",
+            _PRO.format(1),
+            "author",
+            _STRUCTURE,
+        ),
+        Rule(
+            "STR-ID-KEY",
+            "La clé de l'identifiant de la structure est fausse.",
+            "The key of the structure's identifier is wrong.",
+            _PRO.format(1),
+            "author",
+            _STRUCTURE,
+        ),
+        Rule(
+            "PRO-ID-EMPTY",
+            "Le professionnel n'a pas d'identifiant national (PS_IdNat).",
+            "The professional has no national identifier (PS_IdNat).",
+            _PRO.format(4),
+            "author",
+            _NUMBER,
+        ),
+        Rule(
+            "PRO-ID-PREFIX",
+            "Le préfixe de l'identifiant n'est pas celui d'un PS_IdNat.",
+            "The prefix of the identifier is not one of PS_IdNat.",
+            _PRO.format(2),
+            "author",
+            _NUMBER,
+        ),
+        Rule(
+            "PRO-ID-FORM",
+            "L'identifiant du professionnel n'a pas la forme que son préfixe annonce.",
+            "The identifier of the professional has not the form its prefix announces.",
+            _PRO.format(2),
+            "author",
+            _NUMBER,
+        ),
+        Rule(
+            "PRO-ID-TEST",
+            "L'identifiant du professionnel est de ceux des jeux d'essai.",
+            "The identifier of the professional is one of the test kits.",
+            _PRO.format(1),
+            "author",
+            _NUMBER,
+        ),
+        Rule(
+            "PRO-ID-KEY",
+            "La clé de l'identifiant du professionnel est fausse.",
+            "The key of the professional's identifier is wrong.",
+            _PRO.format(1),
+            "author",
+            _NUMBER,
+        ),
+        Rule(
             "DMP-NONE",
             "Le patient n'a pas de DMP actif.",
             "The patient has no active DMP.",
@@ -339,12 +483,84 @@ CATALOGUE: dict[str, Rule] = {
             "Le médecin : lever la restriction le moment venu.",
         ),
         Rule(
+            "VIS-APART",
+            "Document restreint : le patient le reçoit par un envoi à lui seul, séparé de l'alimentation du DMP.",
+            "Restricted document: the patient gets it by a sending of their own, apart from the feeding.",
+            _MATRIX,
+            "",
+            "Le cabinet : envoyer au patient séparément.",
+        ),
+        Rule(
+            "VIS-AGE",
+            "La date de naissance ne permet pas de dire si le patient était mineur : restriction laissée telle quelle.",
+            "The birth date does not tell whether the patient was a minor: the restriction stays as it is.",
+            "Fiche confidentiality-codes (INVISIBLE_REPRESENTANTS_LEGAUX)",
+            "",
+            "Le cabinet : compléter la date de naissance.",
+        ),
+        Rule(
+            "VIS-NOBODY",
+            "Masqué aux professionnels et invisible au patient : seuls l'auteur et le médecin traitant le liront. Refus du DMP non confirmé.",
+            "Masked to professionals and invisible to the patient: only author and attending physician will read it. Whether the DMP refuses it: unconfirmed.",
+            "JDV_J58 (1 à 4 codes), fiche dmp-transactions, section 4",
+            "",
+            "Le médecin : vérifier que c'est bien voulu.",
+        ),
+        Rule(
+            "VIS-BOTH",
+            "Invisible au patient et aux représentants légaux : la matrice MSSanté ne connaît pas ce cas ; pour le DMP, non confirmé par nos sources.",
+            "Invisible to the patient and to the legal representatives: the MSSanté matrix has no such case; for the DMP, not confirmed by our sources.",
+            "JDV_J58 (1 à 4 codes), fiche xdm-mssante (matrice)",
+            "",
+            "Le médecin : garder une seule des deux restrictions.",
+        ),
+        Rule(
+            "VIS-SECRET",
+            "Le mineur a demandé la connexion secrète, qui ne cache que l'accès : ses représentants légaux verront ce document.",
+            "The minor asked for a secret connection, which hides the access only: the legal representatives will see this document.",
+            "Fiche vihf, section 3 ; EX_0.1-1100 (de seconde main)",
+            "",
+            "Le médecin : décider avec le patient s'il faut le rendre invisible aux représentants légaux.",
+        ),
+        Rule(
+            "VIS-SECRET-ADULT",
+            "Connexion secrète demandée pour un patient majeur : elle n'est prévue que pour les mineurs.",
+            "Secret connection asked for a patient of age: it is meant for minors only.",
+            "Fiche vihf, section 3 ; EX_0.1-1100 (de seconde main)",
+            "",
+            "Le cabinet : retirer la demande de connexion secrète.",
+        ),
+        Rule(
+            "OBJ-INCOMPLETE",
+            "L'opposition est enregistrée sans auteur ou sans date : elle est respectée, mais ne se prouve pas.",
+            "The objection has no author or no date: it is respected, but cannot be proved.",
+            "Conception, section 4",
+            "",
+            "Le cabinet : compléter l'opposition.",
+        ),
+        Rule(
             "CDA-TRAITS",
             "L'en-tête CDA ne peut être écrit (prénom ou date de naissance absents) : le document sort tel quel.",
             "The CDA header cannot be written: the document leaves as it came.",
             "Fiche cda-header-ci-sis, section 2",
             "identity",
             _QUALIFY,
+        ),
+        Rule(
+            "INSI-DIFFERS",
+            "INSi donne une identité qui diffère de celle de la fiche.",
+            "INSi gives an identity that differs from the record.",
+            "Fiche insi, section 7",
+            "",
+            "Le cabinet : contrôler avec la pièce d'identité, puis corriger la fiche.",
+        ),
+        Rule(
+            "INSI-NOT-FOUND",
+            "INSi ne trouve pas cette identité.",
+            "INSi does not find this identity.",
+            "Fiche insi, section 4",
+            "",
+            "Le cabinet : vérifier nom, prénoms et date de naissance sur la pièce d'identité.",
         ),
         Rule(
             "PAT-DUPLICATE-INS",
@@ -354,21 +570,151 @@ CATALOGUE: dict[str, Rule] = {
             "identity",
             "Le cabinet : vérifier les dossiers, ne rien fusionner sans contrôle.",
         ),
+        Rule(
+            "RNIV-NAME-CASE",
+            "Un trait venu d'INSi n'est pas écrit comme INSi l'écrit : capitales, sans accent ni ligature.",
+            "A trait taken from INSi is not written as INSi writes it: capitals, no diacritic.",
+            _TRAITS,
+            "",
+            "Le cabinet : reprendre les traits rendus par INSi.",
+        ),
+        Rule(
+            "RNIV-NAME-SEPARATOR",
+            "Espace, tiret ou apostrophe mal placé dans un nom ou prénom de naissance : INSi le refuse.",
+            "Misplaced space, hyphen or apostrophe in a birth name or given name: INSi refuses it.",
+            _TRAITS,
+            "",
+            "Le cabinet : corriger le nom, en gardant tirets et apostrophes.",
+        ),
+        Rule(
+            "RNIV-USED-NAME",
+            "Le nom ou prénom utilisé porte un caractère sans équivalent ou un séparateur mal placé.",
+            "The name or given name in use holds a character without equivalent or a misplaced separator.",
+            _TRAITS,
+            "",
+            "Le cabinet : corriger le nom utilisé ; il n'empêche rien.",
+        ),
+        Rule(
+            "RNIV-FIRST-GIVEN",
+            "Le premier prénom n'est pas le début de la liste des prénoms de naissance.",
+            "The first given name is not the beginning of the list of birth given names.",
+            _TRAITS + ", EXI ID 10",
+            "",
+            "Le cabinet : vérifier les prénoms sur la pièce d'identité.",
+        ),
+        Rule(
+            "RNIV-DATE-UNFLAGGED",
+            "Date de naissance lunaire ou incomplète sans le signalement « incertaine ».",
+            "Lunar or incomplete birth date without the flag.",
+            _TRAITS + ", EXI ID 11 et 12",
+            "",
+            "Le cabinet : signaler la date incertaine.",
+        ),
+        Rule(
+            "RNIV-DATE-RULE",
+            "Date de naissance signalée incertaine, sans aucune des formes de la règle (01/MM, JJ/01, 31/12).",
+            "Birth date flagged uncertain, in none of the forms of the rule.",
+            _TRAITS + ", EXI ID 11 et 12",
+            "",
+            "Le cabinet : vérifier la date ou retirer le signalement.",
+        ),
+        Rule(
+            "RNIV-DEATH",
+            "La date de décès est antérieure à la date de naissance.",
+            "The date of death is before the date of birth.",
+            _TRAITS,
+            "",
+            "Le cabinet : corriger celle des deux dates qui est fausse.",
+        ),
+        Rule(
+            "RNIV-PLACE-DATE",
+            "Le code du lieu de naissance n'était pas en vigueur à la naissance, d'après la table fournie.",
+            "The code of the place of birth was not in force at the birth, by the table given.",
+            _TRAITS + ", COG",
+            "",
+            "Le cabinet : reprendre le code valide à la date de naissance.",
+        ),
+        Rule(
+            "PAT-TRAITS-TWO-INS",
+            "Deux dossiers ont les mêmes traits stricts et deux matricules.",
+            "Two records have the same strict traits and two matricules.",
+            "Fiche ins-identity, sections 1 (historique) et 3 (homonyme)",
+            "",
+            "Le cabinet : comparer les dossiers ; signaler l'homonymie si ce sont deux personnes, ne rien fusionner sans contrôle.",
+        ),
+        Rule(
+            "PAT-TRAITS-NO-INS",
+            "Deux dossiers ont les mêmes traits stricts et l'un au moins n'a pas de matricule.",
+            "Two records have the same strict traits and one at least has no matricule.",
+            "Fiche ins-identity, section 3 (homonyme)",
+            "",
+            "Le cabinet : comparer les dossiers ; signaler l'homonymie si ce sont deux personnes, ne rien fusionner sans contrôle.",
+        ),
+        Rule(
+            "STR-ID-TECHNICAL",
+            "L'identifiant de la structure n'a pas de préfixe : un numéro technique est admis, mais rien ne le vérifie.",
+            "The structure's identifier has no prefix: a technical number is allowed, but nothing checks it.",
+            _PRO.format(3),
+            "",
+            _STRUCTURE,
+        ),
+        Rule(
+            "COR-COORDINATES",
+            "Le correspondant n'a ni adresse MSSanté ni téléphone.",
+            "The correspondent has neither an MSSanté address nor a telephone.",
+            "Modèle canonique",
+            "",
+            _CARD,
+        ),
+        Rule(
+            "COR-BY-NAME",
+            "Le correspondant n'est reconnu dans l'annuaire que par son nom, sa profession et sa commune.",
+            "The correspondent is known in the directory by name, profession and city only.",
+            _DIRECTORY,
+            "",
+            _CARD,
+        ),
+        Rule(
+            "COR-AMBIGUOUS",
+            "Plusieurs professionnels de l'annuaire peuvent être ce correspondant, ou un seul mais sur trop peu d'éléments.",
+            "Several professionals of the directory may be this correspondent, or one on too little.",
+            _DIRECTORY,
+            "",
+            _CARD,
+        ),
+        Rule(
+            "COR-NOT-FOUND",
+            "Le correspondant n'est pas dans l'annuaire.",
+            "The correspondent is not in the directory.",
+            _DIRECTORY,
+            "",
+            _CARD,
+        ),
+        Rule(
+            "COR-MAILBOX",
+            "L'adresse MSSanté du correspondant n'est pas une de celles publiées pour lui.",
+            "The correspondent's MSSanté address is not one of those published for them.",
+            _DIRECTORY,
+            "",
+            _CARD,
+        ),
     )
 }
 
 
 class Policy(NamedTuple):
-    """What an environment accepts for the DMP: OIDs of the matricule, and whether a wrong key blocks."""
+    """What an environment accepts for the DMP: OIDs of the matricule, whether a wrong key blocks, and whether test identifiers of
+    professionals and structures, which break the rules on purpose, are only reported."""
 
     oids: tuple[str, ...]
     key_blocks: bool
+    test_identifiers: bool
 
 
 # The DMP test platform takes official test identities, many of which carry wrong keys (fiche ins-identity, section 8);
 # our sandbox is as strict as production.
 POLICIES: dict[str, Policy] = {
-    "production": Policy(("1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.9"), True),
-    "test": Policy(("1.2.250.1.213.1.4.10",), False),
-    "sandbox": Policy(("1.2.250.1.213.1.4.10",), True),
+    "production": Policy(("1.2.250.1.213.1.4.8", "1.2.250.1.213.1.4.9"), True, False),
+    "test": Policy(("1.2.250.1.213.1.4.10",), False, True),
+    "sandbox": Policy(("1.2.250.1.213.1.4.10",), True, True),
 }

@@ -1,5 +1,6 @@
 """Documents: what stands against sending each one to the DMP, and what the archive must say of it. SQL over the canonical tables,
-the views `identities` and `obligations`. One reason per document is chosen by the order of the catalogue.
+the views `identities` and `obligations`. One reason per document is chosen by the order of the catalogue. What patients and professionals
+decided of a document belongs to `restrictions`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,32 @@ from datetime import date, datetime
 from transvase.model.codes.type_codes import CODES as TYPES
 from transvase.model.verdict import CATALOGUE
 
+# Current types that have a class (ASS_X04): those that a document may leave under.
+_CURRENT = [c for c, t in TYPES.items() if t.current and t.class_code]
+# How many local types are given proposals, the most used first; beyond, the column holds free text and not a list of types.
+_PROPOSED = 2000
+# Words of a label that say nothing of the type.
+_EMPTY_WORDS = (
+    "a",
+    "au",
+    "aux",
+    "d",
+    "de",
+    "des",
+    "du",
+    "en",
+    "et",
+    "l",
+    "la",
+    "le",
+    "les",
+    "ou",
+    "par",
+    "pour",
+    "sur",
+    "un",
+    "une",
+)
 # Kinds of bodies that we can carry or render; the rest is carried as it came with a verdict.
 READABLE = ("pdf", "cda", "rtf", "text", "jpeg", "tiff", "png", "html")
 
@@ -17,10 +44,10 @@ def _list(values: tuple[str, ...] | list[str]) -> str:
     return ", ".join("'" + v.replace("'", "''") + "'" for v in values)
 
 
-def current_versions() -> str:
-    """SQL: the last version of each document: document, version_key, version, sha256, detected, damage."""
-    return """
-SELECT document, key AS version_key, version, sha256, size, detected, damage FROM document_version
+def current_versions(table: str = "document_version") -> str:
+    """SQL: the last version of each document: document, version_key, version, sha256, detected, damage; `table` holds the versions."""
+    return f"""
+SELECT document, key AS version_key, version, sha256, size, detected, damage FROM {table}
 QUALIFY row_number() OVER (PARTITION BY document ORDER BY version DESC, key DESC) = 1"""
 
 
@@ -29,10 +56,11 @@ def findings(clock: datetime, cut_off: date | None, before_obligation: bool) -> 
 
     `clock` is local time of the practice, without zone; `cut_off` the operator's decision on documents of unknown history."""
     now = clock.strftime("%Y-%m-%dT%H:%M:%S")
-    current = [c for c, t in TYPES.items() if t.current and t.class_code]
     adopt = f"AND coalesce(d.created, '') < '{cut_off.isoformat()}'" if cut_off else ""
     # The operator's choice to feed the history turns the block into a remark that stays in the evidence.
     before = "warning" if before_obligation else "block"
+    # Fed by choice, an older document meets the exclusions as those of today do.
+    reached = "'due', 'excluded', 'undecidable', 'before'" if before_obligation else "'due', 'excluded', 'undecidable'"
     row = "d.slot, d.patient, 'document' AS record_table, d.key AS record_key"
     dmp, both = "'dmp'", ("'dmp'", "'portability'")
 
@@ -52,18 +80,23 @@ def findings(clock: datetime, cut_off: date | None, before_obligation: bool) -> 
         # Of a code that no value set holds, nothing says that it is exempt: DOC-TYPE-UNKNOWN alone.
         rows("OBL-NONE", f"d.state = 'none' AND d.type_code IN ({_list(list(TYPES))})"),
         rows("OBL-BEFORE", "d.state = 'before'", severity=before, evidence="d.obligation"),
-        rows("OBL-EXCLUDED", "d.state = 'excluded'", evidence="d.obligation || ' ' || d.fact"),
         rows(
-            "OBL-UNDECIDABLE", "d.state = 'undecidable'", severity="warning", evidence="d.obligation || ' ' || d.fact"
+            "OBL-EXCLUDED",
+            f"d.state IN ({reached}) AND d.exclusion = 'applies'",
+            evidence="d.obligation || ' ' || d.fact",
+        ),
+        rows(
+            "OBL-UNDECIDABLE",
+            f"d.state IN ({reached}) AND d.exclusion = 'unknown'",
+            severity="warning",
+            evidence="d.obligation || ' ' || d.fact",
         ),
         rows("OBL-UNCONFIRMED", "d.state <> 'none' AND NOT d.confirmed", severity="warning", evidence="d.obligation"),
-        rows("OBJ-DMP", "d.objected"),
-        rows("DOC-WITHHELD", "coalesce(d.withheld, '') <> ''"),
         rows("DOC-TYPE-UNMAPPED", "d.type_code IS NULL", evidence="'document.local_type'"),
         rows("DOC-TYPE-UNMAPPED", "d.type_code IS NULL", both[1], "warning", "'document.local_type'"),
         rows(
             "DOC-TYPE-UNKNOWN",
-            f"d.type_code IS NOT NULL AND d.type_code NOT IN ({_list(current)})",
+            f"d.type_code IS NOT NULL AND d.type_code NOT IN ({_list(_CURRENT)})",
             evidence="'document.type_code'",
         ),
         rows("DOC-DATE", "d.act_date IS NULL"),
@@ -81,13 +114,6 @@ def findings(clock: datetime, cut_off: date | None, before_obligation: bool) -> 
         parts += [
             rows(rule, where, to, severity[to], "'document_version:' || coalesce(d.version_key, '-')") for to in both
         ]
-    parts.append(
-        rows(
-            "DOC-MASKED",
-            "coalesce(d.masked_ps, false) OR coalesce(d.invisible_patient, false) OR coalesce(d.invisible_representatives, false)",
-            severity="warning",
-        )
-    )
     return f"""
 WITH copies AS (
   SELECT key, CASE WHEN first <> key THEN first END AS copy_of FROM (
@@ -99,11 +125,9 @@ WITH copies AS (
     WHERE v.sha256 IS NOT NULL)
 ),
 facts AS (
-  SELECT d.*, o.obligation, o.state, o.fact, o.confirmed, v.version_key, v.sha256, v.detected, v.damage, c.copy_of,
+  SELECT d.*, o.obligation, o.state, o.fact, o.exclusion, o.confirmed, v.version_key, v.sha256, v.detected, v.damage, c.copy_of,
     p.key IS NOT NULL AS known,
-    CASE WHEN regexp_matches(coalesce(d.act, ''), '^\\d{{4}}-\\d{{2}}-\\d{{2}}') THEN try_cast(left(d.act, 10) AS DATE) END AS act_date,
-    EXISTS (SELECT 1 FROM objection j WHERE j.patient = d.patient AND j.scope IN ('dmp', 'all')
-            AND (j.document IS NULL OR j.document = d.key)) AS objected
+    CASE WHEN regexp_matches(coalesce(d.act, ''), '^\\d{{4}}-\\d{{2}}-\\d{{2}}') THEN try_cast(left(d.act, 10) AS DATE) END AS act_date
   FROM document d
   LEFT JOIN obligations o ON o.document = d.key
   LEFT JOIN versions v ON v.document = d.key
@@ -113,19 +137,40 @@ facts AS (
 {" UNION ALL ".join(parts)}"""
 
 
+def signatory() -> str:
+    """SQL: document, record_table, record_key of the author and the structure that a document produced here leaves under (sheet
+    practitioner-identifiers, section 4): the first structure, as in its header, and the first active professional for a document without
+    a known author."""
+    return """
+SELECT d.key AS document, 'practitioner' AS record_table, coalesce(p.key, l.key) AS record_key
+FROM document d LEFT JOIN practitioner p ON p.key = d.practitioner
+LEFT JOIN (SELECT key FROM practitioner ORDER BY NOT coalesce(active, false), key LIMIT 1) l ON true
+WHERE d.origin = 'produced'
+UNION ALL
+SELECT d.key, 'practice', (SELECT min(key) FROM practice) FROM document d WHERE d.origin = 'produced'"""
+
+
+def blocks() -> str:
+    """SQL over `verdict`: document, rule of whatever blocks it for the DMP. A document inherits what stands against its patient, its author
+    and the structure it leaves under (`signatory`)."""
+    return f"""
+SELECT record_key AS document, rule FROM verdict WHERE record_table = 'document' AND destination = 'dmp' AND severity = 'block'
+UNION ALL
+SELECT d.key, v.rule FROM verdict v JOIN document d ON v.record_table = 'patient' AND v.record_key = d.patient
+WHERE v.destination = 'dmp' AND v.severity = 'block'
+UNION ALL
+SELECT s.document, v.rule FROM ({signatory()}) s JOIN verdict v ON v.record_table = s.record_table AND v.record_key = s.record_key
+WHERE v.destination = 'dmp' AND v.severity = 'block'"""
+
+
 def decisions() -> str:
     """SQL over `verdict`: one row per document: outcome before any sending, the rule that decides it, the obligation and its legs.
 
-    A document inherits what stands against its patient. `to_send` when nothing blocks."""
+    `to_send` when nothing blocks."""
     order = ", ".join(f"('{r}', {i}, '{CATALOGUE[r].outcome}')" for i, r in enumerate(CATALOGUE))
     return f"""
 WITH catalogue(rule, rank, outcome) AS (VALUES {order}),
-blocks AS (
-  SELECT record_key AS document, rule FROM verdict WHERE record_table = 'document' AND destination = 'dmp' AND severity = 'block'
-  UNION ALL
-  SELECT d.key, v.rule FROM verdict v JOIN document d ON v.record_table = 'patient' AND v.record_key = d.patient
-  WHERE v.destination = 'dmp' AND v.severity = 'block'
-),
+blocks AS ({blocks()}),
 chosen AS (
   SELECT document, arg_min(rule, rank) AS rule, arg_min(outcome, rank) AS outcome FROM blocks JOIN catalogue USING (rule) GROUP BY document
 )
@@ -136,3 +181,43 @@ LEFT JOIN versions v ON v.document = d.key
 LEFT JOIN obligations o ON o.document = d.key
 LEFT JOIN chosen c ON c.document = d.key
 ORDER BY d.slot, d.patient, d.key"""
+
+
+def types() -> str:
+    """SQL: local_type, type_code, count, proposals: the local types without a usable national one, with the three current types of
+    JDV_J07 whose labels look most like it, or whose code does when the mapping gives one that no value set holds.
+
+    A local type is a code or a label of the software. The resemblance is that of words: it proposes, it never maps."""
+    labels = ", ".join(f"('{c}', {_text(TYPES[c].display)})" for c in _CURRENT)
+    words = (
+        "list_filter(string_split_regex(lower(strip_accents({})), '[^a-z0-9]+'), lambda w: w <> '' AND w NOT IN ("
+        + _list(_EMPTY_WORDS)
+        + "))"
+    )
+    return f"""
+WITH wanted AS (
+  SELECT local_type, type_code, count(*) AS count FROM document
+  WHERE type_code IS NULL OR type_code NOT IN ({_list(_CURRENT)}) GROUP BY ALL
+),
+asked AS (
+  SELECT *, {words.format("coalesce(local_type, '')")} AS words FROM wanted ORDER BY count DESC, local_type, type_code LIMIT {_PROPOSED}
+),
+labels AS (SELECT code, display, {words.format("display")} AS words FROM (VALUES {labels}) AS t(code, display)),
+scored AS (
+  SELECT a.local_type, a.type_code, l.code, greatest(
+    coalesce(list_avg([list_max([jaro_winkler_similarity(w, u) FOR u IN l.words]) FOR w IN a.words]), 0)
+      -- Of two labels that hold the same words, the one that says little else.
+      + 0.1 * jaro_winkler_similarity(array_to_string(a.words, ' '), array_to_string(l.words, ' ')),
+    coalesce(1.1 * jaro_winkler_similarity(a.type_code, l.code), 0)) AS score
+  FROM asked a, labels l
+),
+nearest AS (
+  SELECT local_type, type_code, list(code ORDER BY round(score, 6) DESC, code)[:3] AS proposals FROM scored GROUP BY ALL
+)
+SELECT w.local_type, w.type_code, w.count, coalesce(n.proposals, []::VARCHAR[]) AS proposals
+FROM wanted w LEFT JOIN nearest n ON n.local_type IS NOT DISTINCT FROM w.local_type AND n.type_code IS NOT DISTINCT FROM w.type_code
+ORDER BY w.count DESC, w.local_type, w.type_code"""
+
+
+def _text(value: str) -> str:
+    return _list((value,))

@@ -27,7 +27,8 @@ def _text(value: str) -> str:
 
 def obligations(mandated: Iterable[MandatedDocument] = CODES.values()) -> str:
     """SQL over `document` and `patient`: document, obligation, effective_from, dmp, mss_pro, mss_patient, confirmed, state
-    (due, before, excluded, undecidable, none), fact (the fact that excluded or would decide).
+    (due, before, excluded, undecidable, none), fact (the fact that excludes or would decide), exclusion (applies, unknown or nothing:
+    said of older documents too, since who feeds the history leaves out what the list excludes).
 
     Several rows of the list may name a type: the one in force latest at the date of the act answers, else the first to come."""
     lines = []
@@ -66,5 +67,6 @@ judged AS (
 SELECT f.document, j.obligation, j.effective_from, j.dmp, j.mss_pro, j.mss_patient, j.confirmed,
   CASE WHEN j.obligation IS NULL THEN 'none' WHEN NOT coalesce(j.in_force, true) THEN 'before' WHEN len(j.excluding) > 0 THEN 'excluded'
        WHEN len(j.unknown) > 0 THEN 'undecidable' ELSE 'due' END AS state,
-  array_to_string(CASE WHEN len(j.excluding) > 0 THEN j.excluding ELSE j.unknown END, ' ') AS fact
+  array_to_string(CASE WHEN len(j.excluding) > 0 THEN j.excluding ELSE j.unknown END, ' ') AS fact,
+  CASE WHEN len(j.excluding) > 0 THEN 'applies' WHEN len(j.unknown) > 0 THEN 'unknown' END AS exclusion
 FROM facts f LEFT JOIN judged j ON j.document = f.document"""

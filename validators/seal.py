@@ -28,6 +28,7 @@ from transvase.formats.xades import (
     SIGNED_PROPERTIES,
     XADES,
 )
+from transvase.validators.archive_findings import Found, found
 
 _RSA_BITS = 2048
 # A chain of the IGC Santé has three certificates.
@@ -39,7 +40,7 @@ _EUROPEAN = re.compile(r"(?:NTR|VAT)FR-(?:[0-9]{2})?([0-9]{9})")
 
 
 class _Refused(ValueError):
-    """SIGN.XML is not of the accepted shape, or is false; the message quotes nothing of it."""
+    """SIGN.XML is not of the accepted shape, or is false; the message is a key of `SIGNATURE_REFUSALS`."""
 
 
 class Signed(NamedTuple):
@@ -60,65 +61,67 @@ def authorities(path: Path) -> tuple[Any, ...]:
 
 
 def check(
-    data: bytes, present: dict[str, str], head: Head, trusted: Sequence[Any] | None, unchecked: list[str]
-) -> Iterator[str]:
-    """Problems of a SIGN.XML. `present` maps MANIFEST.XML and each archive it lists to their SHA-256; `trusted` are the
+    data: bytes, present: dict[str, str], head: Head, trusted: Sequence[Any] | None, unchecked: list[Found]
+) -> Iterator[Found]:
+    """What is wrong with a SIGN.XML. `present` maps MANIFEST.XML and each archive it lists to their SHA-256; `trusted` are the
     authorities that the chain must reach, None when nobody gave any. What cannot be verified is added to `unchecked`."""
     try:
         signed = read(data)
     except _Refused as refusal:
-        yield f"SIGN.XML: {refusal}."
+        yield found(f"ARC-SIGN-{str(refusal).upper()}")
         return
     for name in sorted(signed.digests.keys() | present.keys()):
         if name not in present:
             # Its name may be anything: shown only when the layout prescribes it.
-            shown = name if re.fullmatch(r"PAT\d{5}\.ZIP|TRANSVERSE\.ZIP", name) else "a member"
-            yield f"SIGN.XML: {shown} is signed but not in MANIFEST.XML."
+            if re.fullmatch(r"PAT\d{5}\.ZIP|TRANSVERSE\.ZIP", name):
+                yield found("ARC-SIGN-EXTRA", name=name)
+            else:
+                yield found("ARC-SIGN-EXTRA-OTHER")
         elif name not in signed.digests:
-            yield f"SIGN.XML: {name} is not signed."
+            yield found("ARC-SIGN-LEFT-OUT", name=name)
         elif signed.digests[name] != present[name]:
-            yield f"SIGN.XML: {name} changed after signing."
+            yield found("ARC-SIGN-CHANGED", name=name)
     if signed.export_id != head.export_id:
-        yield "SIGN.XML: it was made for another export than that of MANIFEST.XML."
+        yield found("ARC-SIGN-EXPORT")
     yield from _certificate(signed)
     yield from _owner(signed.certificate, head, unchecked)
     if trusted is None:
-        unchecked.append("SIGN.XML: no authority was given (--authority), who issued the certificate is not proved.")
-    elif problem := _chain(signed, trusted):
-        yield f"SIGN.XML: {problem}."
-    unchecked.append("SIGN.XML: revocation of the certificate; the signing time, which is the issuer's word.")
+        unchecked.append(found("ARC-NOT-CHAIN"))
+    elif not _reaches(signed, trusted):
+        yield found("ARC-SIGN-CHAIN")
+    unchecked.append(found("ARC-NOT-REVOCATION"))
 
 
 def read(data: bytes) -> Signed:
     """What a SIGN.XML covers, once its signature value and its two digests hold; `_Refused` otherwise."""
     try:
         root = element(data)
-    except XmlRefused as refusal:
-        raise _Refused(str(refusal)) from None
+    except XmlRefused:
+        raise _Refused("xml") from None
     if root.tag != f"{{{DS}}}Signature":
-        raise _Refused("its root is not a signature")
+        raise _Refused("root")
     _unambiguous(root)
     parts = list(root.iterchildren())
     if [p.tag for p in parts] != [
         f"{{{DS}}}{n}" for n in ("SignedInfo", "SignatureValue", "KeyInfo", "Object", "Object")
     ]:
-        raise _Refused("it is not of the form that this program verifies")
+        raise _Refused("form")
     signed_info, value, key_info, first, second = parts
     properties = _only(_only(first, XADES, "QualifyingProperties"), XADES, "SignedProperties")
     listed = _only(second, DS, "Manifest")
     if _only(first, XADES, "QualifyingProperties").get("Target") != f"#{root.get('Id')}":
-        raise _Refused("its properties are those of another signature")
+        raise _Refused("properties")
     certificates = _certificates(key_info)
     _signature(signed_info, _binary(value), certificates[0])
     references = {r.get("Type"): r for r in signed_info.iterchildren(f"{{{DS}}}Reference")}
     if len(list(signed_info)) != 4 or references.keys() != {MANIFEST, SIGNED_PROPERTIES}:
-        raise _Refused("it does not sign exactly a list of archives and its own properties")
+        raise _Refused("scope")
     for kind, part in ((MANIFEST, listed), (SIGNED_PROPERTIES, properties)):
         _digested(references[kind], part)
     signature = _only(properties, XADES, "SignedSignatureProperties")
     digest = signature.find(f"{{{XADES}}}SigningCertificateV2/{{{XADES}}}Cert/{{{XADES}}}CertDigest")
     if digest is None or _digest_of(digest) != hashlib.sha256(certificates[0][1]).digest():
-        raise _Refused("its certificate is not the one that it says")
+        raise _Refused("certificate")
     return Signed(
         _list(listed), _export(properties, references[MANIFEST]), _time(signature), certificates[0][0],
         tuple(c for c, _ in certificates[1:]),
@@ -130,11 +133,11 @@ def _unambiguous(root: Any) -> None:
     seen: set[str] = set()
     for node in root.iter():
         if not isinstance(node.tag, str):
-            raise _Refused("it holds a comment or an instruction")
+            raise _Refused("note")
         for name in ("Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id"):
             if (value := node.get(name)) is not None:
                 if value in seen:
-                    raise _Refused("an Id stands twice in it")
+                    raise _Refused("id-twice")
                 seen.add(value)
 
 
@@ -142,7 +145,7 @@ def _only(parent: Any, namespace: str, name: str) -> Any:
     children = list(parent)
     found = [c for c in children if c.tag == f"{{{namespace}}}{name}"]
     if len(found) != 1 or (name != "SignedSignatureProperties" and len(children) != 1):
-        raise _Refused("it is not of the form that this program verifies")
+        raise _Refused("form")
     return found[0]
 
 
@@ -156,11 +159,11 @@ def _certificates(key_info: Any) -> list[tuple[Any, bytes]]:
         try:
             found.append((x509.load_der_x509_certificate(der), der))
         except ValueError:
-            raise _Refused("a certificate in it cannot be read") from None
+            raise _Refused("certificate-unread") from None
         if len(found) > _LONGEST_CHAIN:
-            raise _Refused(f"it carries more than {_LONGEST_CHAIN} certificates")
+            raise _Refused("certificates")
     if not found:
-        raise _Refused("it carries no certificate")
+        raise _Refused("no-certificate")
     return found
 
 
@@ -173,12 +176,12 @@ def _signature(signed_info: Any, value: bytes, certificate: tuple[Any, bytes]) -
 
     method = _algorithm(signed_info, "SignatureMethod")
     if _algorithm(signed_info, "CanonicalizationMethod") != EXCLUSIVE_C14N:
-        raise _Refused("it uses another canonical form than the exclusive one")
+        raise _Refused("canonical")
     data = _canonical(signed_info)
     try:
         key = certificate[0].public_key()
     except (ValueError, UnsupportedAlgorithm):
-        raise _Refused("the key of its certificate cannot be read") from None
+        raise _Refused("key") from None
     try:
         if method == RSA_SHA256 and isinstance(key, rsa.RSAPublicKey) and key.key_size >= _RSA_BITS:
             key.verify(value, data, padding.PKCS1v15(), hashes.SHA256())
@@ -189,20 +192,20 @@ def _signature(signed_info: Any, value: bytes, certificate: tuple[Any, bytes]) -
             r, s = int.from_bytes(value[:half], "big"), int.from_bytes(value[half:], "big")
             key.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
         else:
-            raise _Refused("its signature algorithm is not accepted for the key of its certificate")
+            raise _Refused("algorithm")
     except InvalidSignature:
-        raise _Refused("the signature value does not verify with its certificate") from None
+        raise _Refused("value") from None
 
 
 def _digested(reference: Any, part: Any) -> None:
     """The digest of a part of the document under the Id that the reference names."""
     transforms = [t.get("Algorithm") for t in reference.iterfind(f"{{{DS}}}Transforms/{{{DS}}}Transform")]
     if reference.get("URI") != f"#{part.get('Id')}" or transforms != [EXCLUSIVE_C14N]:
-        raise _Refused("it is not of the form that this program verifies")
+        raise _Refused("form")
     if any(len(t) for t in reference.iterfind(f"{{{DS}}}Transforms/{{{DS}}}Transform")):
-        raise _Refused("it uses another canonical form than the exclusive one")
+        raise _Refused("canonical")
     if _digest_of(reference) != hashlib.sha256(_canonical(part)).digest():
-        raise _Refused("its content changed after signing")
+        raise _Refused("content")
 
 
 def _list(manifest: Any) -> dict[str, str]:
@@ -211,7 +214,7 @@ def _list(manifest: Any) -> dict[str, str]:
     for reference in manifest.iterchildren():
         name = reference.get("URI")
         if reference.tag != f"{{{DS}}}Reference" or not name or name in found or len(reference) != 2:
-            raise _Refused("its list of archives is not of the form that this program verifies")
+            raise _Refused("list")
         found[name] = _digest_of(reference).hex()
     return found
 
@@ -224,7 +227,7 @@ def _export(properties: Any, reference: Any) -> str:
             value: str = node.findtext(f"{{{XADES}}}ObjectIdentifier/{{{XADES}}}Identifier") or ""
             if value.startswith(EXPORT):
                 return value[len(EXPORT) :]
-    raise _Refused("it names no export")
+    raise _Refused("no-export")
 
 
 def _time(properties: Any) -> datetime:
@@ -233,7 +236,7 @@ def _time(properties: Any) -> datetime:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise _Refused("it gives no signing time")
+        raise _Refused("no-time")
     return found
 
 
@@ -243,7 +246,7 @@ def _canonical(node: Any) -> bytes:
     try:
         data: bytes = etree.tostring(node, method="c14n", exclusive=True, with_comments=False, with_tail=False)
     except (etree.LxmlError, ValueError):
-        raise _Refused("a part of it has no canonical form") from None
+        raise _Refused("uncanonical") from None
     return data
 
 
@@ -251,49 +254,49 @@ def _algorithm(node: Any, name: str) -> str:
     found = node.find(f"{{{DS}}}{name}")
     # A parameter inside (a list of prefixes) would change what is digested.
     if found is None or len(found):
-        raise _Refused("it is not of the form that this program verifies")
+        raise _Refused("form")
     return str(found.get("Algorithm"))
 
 
 def _digest_of(node: Any) -> bytes:
     if _algorithm(node, "DigestMethod") != SHA256:
-        raise _Refused("it uses another digest than SHA-256")
+        raise _Refused("digest")
     return _binary(node.find(f"{{{DS}}}DigestValue"))
 
 
 def _binary(node: Any) -> bytes:
     if node is None or len(node):
-        raise _Refused("it is not of the form that this program verifies")
+        raise _Refused("form")
     text = "".join((node.text or "").split())
     try:
         value = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise _Refused("a value in it is not base64") from None
+        raise _Refused("base64") from None
     # The last character may have bits that mean nothing: one spelling only, so that no byte can change unseen.
     if base64.b64encode(value).decode() != text:
-        raise _Refused("a value in it is not base64")
+        raise _Refused("base64")
     return value
 
 
-def _certificate(signed: Signed) -> Iterator[str]:
+def _certificate(signed: Signed) -> Iterator[Found]:
     """The signer's certificate at the signing time: in its dates, and made for signing."""
     from cryptography import x509
 
     own = signed.certificate
     if not own.not_valid_before_utc <= signed.time <= own.not_valid_after_utc:
-        yield "SIGN.XML: its certificate was not valid at the signing time."
+        yield found("ARC-SIGN-DATES")
     try:
         usage = own.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return
     except ValueError:
-        yield "SIGN.XML: the extensions of its certificate cannot be read."
+        yield found("ARC-SIGN-EXTENSIONS")
         return
     if not (usage.digital_signature or usage.content_commitment):
-        yield "SIGN.XML: its certificate is not one for signatures."
+        yield found("ARC-SIGN-USE")
 
 
-def _owner(certificate: Any, head: Head, unchecked: list[str]) -> Iterator[str]:
+def _owner(certificate: Any, head: Head, unchecked: list[Found]) -> Iterator[Found]:
     """The structure of the certificate against the author of the manifest. Certificates of the IGC Santé hold the Struct_IdNat as
     OU; one that holds no national identifier can only be compared by name, and then a difference proves nothing."""
     from cryptography.x509.oid import NameOID
@@ -309,29 +312,29 @@ def _owner(certificate: Any, head: Head, unchecked: list[str]) -> Iterator[str]:
         return
     comparable = national or (sirens and author[:1] in ("2", "3"))
     if comparable and _NATIONAL.fullmatch(author):
-        yield "SIGN.XML: its certificate is that of another structure than the author of MANIFEST.XML."
+        yield found("ARC-SIGN-OWNER")
     elif not head.author_name or head.author_name.casefold() not in {
         v.casefold() for v in values(NameOID.ORGANIZATION_NAME)
     }:
-        unchecked.append("SIGN.XML: its certificate and the author of MANIFEST.XML hold nothing that can be compared.")
+        unchecked.append(found("ARC-NOT-OWNER"))
 
 
-def _chain(signed: Signed, trusted: Sequence[Any]) -> str:
-    """What prevents the certificate from reaching an authority at the signing time; empty when it does."""
+def _reaches(signed: Signed, trusted: Sequence[Any]) -> bool:
+    """Whether the certificate reaches an authority at the signing time."""
     # Each certificate is visited once, nearest first, so that certificates that sign each other in circles end.
     waiting = [signed.certificate]
     known = list(waiting)
     depth = 0
     while waiting:
         if any(certificate == anchor for certificate in waiting for anchor in trusted):
-            return ""
+            return True
         nearer, waiting = waiting, []
         for issuer in (*trusted, *signed.others):
             if issuer not in known and any(_issued(c, issuer, signed.time, depth) for c in nearer):
                 known.append(issuer)
                 waiting.append(issuer)
         depth += 1
-    return "its certificate does not come from the authorities given"
+    return False
 
 
 def _issued(certificate: Any, issuer: Any, time: datetime, depth: int) -> bool:

@@ -18,4 +18,5 @@ ACCESS_LOG = Table(
         Column("object", Kind.TEXT, "On what.", "Objet."),
     ),
     unitary=False,
+    dated="at",
 )

@@ -19,4 +19,5 @@ APPOINTMENT = Table(
         Column("label", Kind.TEXT, "Label.", "Libellé."),
     ),
     unitary=False,
+    dated="start",
 )

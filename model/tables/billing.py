@@ -18,4 +18,5 @@ BILLING = Table(
     ),
     pivot=False,
     unitary=False,
+    dated="at",
 )

@@ -19,4 +19,5 @@ DISPENSATION = Table(
         Column("quantity", Kind.TEXT, "Quantity as written.", "Quantité."),
         Column("dispensed", Kind.DATE, "Day of dispensation.", "Date de délivrance."),
     ),
+    dated="dispensed",
 )

@@ -84,4 +84,5 @@ DOCUMENT = Table(
         Column("fed_entry_uuid", Kind.TEXT, "entryUUID given by the DMP.", "entryUUID du DMP."),
         Column("fed_at", Kind.INSTANT, "When it was fed.", "Date d'alimentation."),
     ),
+    dated="act",
 )

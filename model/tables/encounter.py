@@ -24,4 +24,5 @@ ENCOUNTER = Table(
         ),
         Column("reason", Kind.TEXT, "Reason as written.", "Motif."),
     ),
+    dated="start",
 )

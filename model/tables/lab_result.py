@@ -24,4 +24,5 @@ LAB_RESULT = Table(
         Column("flag", Kind.TEXT, "Interpretation.", "Interprétation.", values=("N", "L", "H", "LL", "HH", "A")),
         Column("measured", Kind.INSTANT, "When the sample was taken.", "Date du prélèvement.", required=True),
     ),
+    dated="measured",
 )

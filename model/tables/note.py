@@ -18,4 +18,5 @@ NOTE = Table(
         Column("title", Kind.TEXT, "Heading in the software.", "Intitulé."),
         Column("text", Kind.TEXT, "The note, as written.", "Texte.", required=True),
     ),
+    dated="recorded",
 )

@@ -14,6 +14,13 @@ OBJECTION = Table(
         PATIENT,
         Column("document", Kind.TEXT, "Document concerned; empty for all.", "Document visé.", references="document"),
         Column(
+            "practitioner",
+            Kind.TEXT,
+            "Professional whose documents are concerned; empty for all.",
+            "Professionnel dont les documents sont visés.",
+            references="practitioner",
+        ),
+        Column(
             "scope",
             Kind.TEXT,
             "What the patient objects to.",

@@ -19,4 +19,5 @@ PERSONAL_NOTE = Table(
         Column("text", Kind.TEXT, "The note, as written.", "Texte.", required=True),
     ),
     unitary=False,
+    dated="recorded",
 )

@@ -25,4 +25,5 @@ PRESCRIPTION = Table(
         ),
         Column("prescribed", Kind.INSTANT, "When it was signed.", "Date de signature.", required=True),
     ),
+    dated="prescribed",
 )

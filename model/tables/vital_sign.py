@@ -19,4 +19,5 @@ VITAL_SIGN = Table(
         Column("unit", Kind.TEXT, "Unit, UCUM.", "Unité UCUM."),
         Column("measured", Kind.INSTANT, "When it was measured.", "Date de mesure.", required=True),
     ),
+    dated="measured",
 )

@@ -165,7 +165,7 @@ def pdf(lines: list[str], pages: int, image: Image | None) -> bytes:
     kids = b" ".join(b"%d 0 R" % (first + 2 * i) for i in range(pages))
     item(b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, kids))
     item(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>")
-    item(b"<< /Producer (Mirabelle 7) >>")
+    item(b"<< /Producer (Mirabelle 8) >>")
     if image:
         item(
             b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 "

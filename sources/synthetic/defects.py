@@ -11,19 +11,20 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple
 
 from transvase.model.codes.mandated_documents import CODES as MANDATED
-from transvase.sources.synthetic import bodies
+from transvase.sources.synthetic import bodies, faulty
 from transvase.sources.synthetic import vocabulary as words
 from transvase.sources.synthetic.database import Cells
 from transvase.sources.synthetic.ordinary import obligation
-from transvase.sources.synthetic.people import PRODUCTION_OID, TEST_OID, Person, ins_key, sibling
+from transvase.sources.synthetic.people import PRODUCTION_OID, TEST_OID, Person, ins_key, sibling, strict
 from transvase.sources.synthetic.record import Body, Record
 
 Plant = Callable[[Record, Random, "Truth"], Record | None]
-# Every kind is planted in one of the first two hundred patients, then once in a thousand.
+# Every kind is planted in one of the first two hundred and fifty patients, then once in a thousand.
 SPACING = 3
 STRIDE = 23
 PERIOD = 1000
@@ -44,6 +45,8 @@ class Truth:
 
     def __init__(self) -> None:
         self.keys: dict[str, list[str]] = {}
+        # Strict traits but the place, and the records that have them: key, matricule, place, whether flagged as a homonym.
+        self._same: dict[str, list[tuple[int, str, str, bool]]] = {}
 
     def mark(self, code: str, key: object) -> None:
         """The record of that key is of that kind. An undeclared kind is a KeyError."""
@@ -56,9 +59,28 @@ class Truth:
             for key in self.keys.get(code, ()):
                 yield code, kind.table, key
 
+    def settle(self) -> None:
+        """Write down what only the whole practice shows, once every record has been observed: same traits, not one matricule. Namesakes
+        born on the same day in the same place happen by themselves in a large practice."""
+        for records in self._same.values():
+            for key, matricule, place, homonym in records if len(records) > 1 else ():
+                if homonym:
+                    continue
+                others = [o for o in records if o[0] != key and (not place or not o[2] or place == o[2])]
+                if matricule and any(o[1] and o[1] != matricule for o in others):
+                    self.mark("SAME_TRAITS_TWO_MATRICULES", key)
+                if others and (not matricule or any(not o[1] for o in others)):
+                    self.mark("SAME_TRAITS_NO_MATRICULE", key)
+
     def observe(self, record: Record) -> None:
         """Write down the facts that the rows of a record show."""
         _observe_identity(self, record)
+        traits = _traits(record.patient)
+        if traits:
+            cells = record.patient
+            matricule = re.sub(r"\s", "", cells.get("PAT_INS") or "")
+            same = (record.key, matricule, cells["PAT_LIEU_COG"] or "", bool(cells["PAT_HOMONYME"]))
+            self._same.setdefault(traits, []).append(same)
         today = record.cabinet.calendar.iso(record.cabinet.calendar.today)
         versions: dict[int, list[Cells]] = {}
         for table, cells in record.rows:
@@ -66,8 +88,12 @@ class Truth:
                 versions.setdefault(cells["CNT_DOC"], []).append(cells)
             elif table == "T_OPPOS":
                 self.mark("OBJECTION", cells["OPP_ID"])
-                if cells["OPP_PORTEE"] == "T" and cells["OPP_DOC"] is None:
+                if cells["OPP_PORTEE"] == "T" and cells["OPP_DOC"] is None and cells["OPP_ITV_VISE"] is None:
                     self.mark("OBJECTION_TO_ALL", record.key)
+                if cells["OPP_ITV_VISE"] is not None:
+                    self.mark("OBJECTION_TO_PROFESSIONAL", cells["OPP_ID"])
+                if cells["OPP_DT"] is None or cells["OPP_ITV"] is None:
+                    self.mark("OBJECTION_INCOMPLETE", cells["OPP_ID"])
             elif table == "T_NOTE" and cells["NOT_SUPPR"]:
                 self.mark("SOFT_DELETED", f"T_NOTE:{cells['NOT_ID']}")
         for document in record.of("T_DOC"):
@@ -75,6 +101,7 @@ class Truth:
                 self.mark("SOFT_DELETED", f"T_DOC:{document['DOC_ID']}")
             else:
                 _observe_document(self, document, versions.get(document["DOC_ID"], []), today)
+                _observe_visibility(self, record.patient, document)
 
 
 def _observe_identity(truth: Truth, record: Record) -> None:
@@ -102,6 +129,49 @@ def _observe_identity(truth: Truth, record: Record) -> None:
             truth.mark(code, key)
     if cells["PAT_STATUT_ID"] != status:
         truth.mark("MISLEADING_LABEL", key)
+    if cells["PAT_SECRET"] and _age(cells, record.cabinet.calendar.iso(record.cabinet.calendar.today)) == "adult":
+        truth.mark("SECRET_ADULT", key)
+
+
+def _age(cells: Cells, day: str) -> str:
+    """Minor, adult or unknown on an ISO day. Of a date flagged uncertain only the year is sure."""
+    born = cells["PAT_DTN"] or ""
+    iso = f"{born[6:]}-{born[3:5]}-{born[:2]}"
+    if not _is_day(iso):
+        return "unknown"
+    last = f"{int(iso[:4]) + 18}-12-31" if cells["PAT_DTN_INCERT"] else f"{int(iso[:4]) + 18:04d}{iso[4:]}"
+    first = f"{last[:4]}-01-01" if cells["PAT_DTN_INCERT"] else last
+    return "minor" if day < first else "adult" if day >= last else "unknown"
+
+
+def _observe_visibility(truth: Truth, patient: Cells, document: Cells) -> None:
+    """Combinations of restrictions, whatever the origin of the document; what a minor in secret connection shows, of what is made here."""
+    key, act = document["DOC_ID"], document["DOC_DT"]
+    masked, hidden, unseen = (bool(document[c]) for c in ("DOC_MASQ_PS", "DOC_INV_PAT", "DOC_INV_REP"))
+    if masked and hidden:
+        truth.mark("VISIBILITY_NOBODY", key)
+    if hidden and unseen:
+        truth.mark("VISIBILITY_BOTH", key)
+    if not _is_day(act):
+        return
+    age = _age(patient, act)
+    if unseen and age != "minor":
+        truth.mark("VISIBILITY_ADULT" if age == "adult" else "VISIBILITY_AGE_UNKNOWN", key)
+    if patient["PAT_SECRET"] and document["DOC_ORIG"] == "I" and not unseen and age == "minor":
+        truth.mark("SECRET_VISIBLE", key)
+
+
+def _spelling(name: str | None) -> str:
+    """What two spellings of a name have in common: hyphen and apostrophe count as a space (EXI ID 10)."""
+    return " ".join(re.sub("[-']", " ", strict(name or "")).split())
+
+
+def _traits(cells: Cells) -> str:
+    """Birth name, first given name, sex and date as one text; empty when one of them is missing or is no date."""
+    family, given, born = _spelling(cells["PAT_NOM_NAIS"]), _spelling(cells["PAT_PREN1"]), cells["PAT_DTN"] or ""
+    if not family or not given or cells["PAT_SEXE"] == 9 or not _is_day(f"{born[6:]}-{born[3:5]}-{born[:2]}"):
+        return ""
+    return f"{family}|{given}|{cells['PAT_SEXE']}|{born}"
 
 
 def _observe_document(truth: Truth, document: Cells, versions: list[Cells], today: str) -> None:
@@ -285,10 +355,17 @@ def _attribute(column: str) -> Plant:
 def _trait(code: str, **cells: Any) -> Plant:
     def plant(record: Record, rng: Random, truth: Truth) -> None:
         _qualified(record)
+        if "PAT_DTN" in cells:
+            _always_a_place(record)
         record.patient.update(cells)
         truth.mark(code, record.key)
 
     return plant
+
+
+def _always_a_place(record: Record) -> None:
+    """A date put in place of the true one must not make the place of birth wrong too: Corsica changed its codes."""
+    record.patient["PAT_LIEU_COG"] = words.RESIDENCES[0].cog
 
 
 def _trait_missing(record: Record, rng: Random, truth: Truth) -> None:
@@ -301,6 +378,36 @@ def _name_with_digit(record: Record, rng: Random, truth: Truth) -> None:
     _qualified(record)
     record.patient["PAT_NOM_NAIS"] += "2"
     truth.mark("TRAIT_CHARSET", record.key)
+
+
+def _name(code: str, change: Callable[[str], str]) -> Plant:
+    """A qualified patient whose birth name is written otherwise."""
+
+    def plant(record: Record, rng: Random, truth: Truth) -> None:
+        _qualified(record)
+        record.patient["PAT_NOM_NAIS"] = change(record.patient["PAT_NOM_NAIS"])
+        truth.mark(code, record.key)
+
+    return plant
+
+
+def _born(code: str, days: int) -> Plant:
+    """A qualified patient born that many days after the clock."""
+
+    def plant(record: Record, rng: Random, truth: Truth) -> None:
+        _qualified(record)
+        _always_a_place(record)
+        record.patient["PAT_DECES"] = None
+        record.patient["PAT_DTN"] = record.cabinet.calendar.french(record.cabinet.calendar.today + days)
+        truth.mark(code, record.key)
+
+    return plant
+
+
+def _dead_before_birth(record: Record, rng: Random, truth: Truth) -> None:
+    _qualified(record)
+    record.patient["PAT_DECES"] = record.cabinet.calendar.french(record.person.born.toordinal() - 400)
+    truth.mark("DEATH_BEFORE_BIRTH", record.key)
 
 
 def _closed_since(record: Record, rng: Random, truth: Truth) -> None:
@@ -400,9 +507,43 @@ def _misdeclared(record: Record, rng: Random, truth: Truth) -> None:
     truth.mark("MISDECLARED_BODY", content["CNT_ID"])
 
 
-def _invisible_representatives(record: Record, rng: Random, truth: Truth) -> None:
+def _aged(record: Record, years: int, *, uncertain: bool = False) -> None:
+    """A qualified patient of that age, whose place of birth is right at any date; the day fixed by the rule when only the year is known."""
     _qualified(record)
-    _made_here(record, "CR_CONS", DOC_INV_REP=1, DOC_MASQ_PS=1)
+    _always_a_place(record)
+    year = date.fromordinal(record.cabinet.calendar.today - 40).year - years
+    record.patient.update(
+        PAT_DTN=f"{'31/12' if uncertain else '15/03'}/{year:04d}", PAT_DTN_INCERT=int(uncertain), PAT_DECES=None
+    )
+
+
+def _of_age(years: int, kind: str = "CR_CONS", *, uncertain: bool = False, secret: bool = False, **cells: Any) -> Plant:
+    """A document with those cells of a patient of that age."""
+
+    def plant(record: Record, rng: Random, truth: Truth) -> None:
+        _aged(record, years, uncertain=uncertain)
+        record.patient["PAT_SECRET"] = int(secret)
+        _made_here(record, kind, **cells)
+
+    return plant
+
+
+def _objection_to_professional(record: Record, rng: Random, truth: Truth) -> None:
+    """Two documents, one of the professional whom the patient refuses."""
+    _qualified(record)
+    calendar, doctors = record.cabinet.calendar, record.cabinet.doctors
+    _made_here(record)
+    record.document("ORDO_MED", calendar.today - 41, 600, doctor=doctors[1], body=Body("printed", 0.4))
+    record.object("D", calendar.today - 39, doctors[0], against=doctors[1], reason="Demande du patient")
+
+
+def _objection_incomplete(record: Record, rng: Random, truth: Truth) -> None:
+    """Two objections, one that nobody signed and one of no date."""
+    _qualified(record)
+    _made_here(record)
+    day, doctor = record.cabinet.calendar.today - 39, record.cabinet.doctors[0]
+    record.object("C", day, doctor)["OPP_ITV"] = None
+    record.object("D", day, doctor)["OPP_DT"] = None
 
 
 def _fed(state: str) -> Plant:
@@ -497,6 +638,61 @@ def _twins(record: Record, rng: Random, truth: Truth) -> Record:
     return twin
 
 
+def _second(record: Record, person: Person) -> Record:
+    """Another record opened for that person by a colleague."""
+    calendar = record.cabinet.calendar
+    return Record(record.cabinet, person, opened=calendar.today - 100, PAT_MT=record.cabinet.doctors[1].key)
+
+
+def _same_traits_two_matricules(record: Record, rng: Random, truth: Truth) -> Record:
+    """A person known under a former matricule, or a namesake: the traits do not tell."""
+    _qualified(record)
+    record.patient["PAT_HOMONYME"] = 0
+    person = record.person
+    other = sibling(person, record.cabinet.register, person.sex, person.givens, int(rng.random() * 9000))
+    second = _second(record, other)
+    second.qualify(record.cabinet.calendar.today - 100)
+    second.patient["PAT_DMP"] = "O"
+    _made_here(second, ago=100)
+    return second
+
+
+def _same_traits_no_matricule(record: Record, rng: Random, truth: Truth) -> Record:
+    """Opened again in a hurry, in other spelling, without a call to INSi."""
+    _qualified(record)
+    record.patient["PAT_HOMONYME"] = 0
+    second = _second(record, record.person)
+    second.check()
+    _made_here(second, ago=100)
+    return second
+
+
+def _professionals(record: Record, rng: Random, truth: Truth) -> None:
+    """A document of each former colleague whose identifier is wrong."""
+    _qualified(record)
+    record.patient["PAT_DMP"] = "O"
+    calendar = record.cabinet.calendar
+    for kind, number, tolerated in faulty.PROFESSIONALS:
+        doctor, new = faulty.professional(record.cabinet, kind, number)
+        if new:
+            truth.mark(kind, doctor.key)
+        document = record.document("CERTIF", calendar.today - 30, 600, doctor=doctor, body=Body("printed", 0.4))
+        if not tolerated:
+            truth.mark("AUTHOR_REFUSED", document["DOC_ID"])
+
+
+def _sites(record: Record, rng: Random, truth: Truth) -> None:
+    if "STRUCTURE_FORM" not in truth.keys:
+        for rank, (kind, nature, number) in enumerate(faulty.SITES):
+            truth.mark(kind, faulty.site(record.cabinet, rank, nature, number))
+
+
+def _correspondents(record: Record, rng: Random, truth: Truth) -> None:
+    if "CORRESPONDENT_KEY" not in truth.keys:
+        for one in faulty.STRANGERS:
+            truth.mark(one.kind, faulty.correspondent(record.cabinet, one))
+
+
 KINDS: dict[str, Kind] = {
     k.code: k
     for k in (
@@ -561,7 +757,7 @@ KINDS: dict[str, Kind] = {
         Kind("MASKED", "Masqué aux professionnels.", "document", "MASQUE_PS", _with(DOC_MASQ_PS=1)),
         Kind("INVISIBLE_PATIENT", "Invisible au patient.", "document", "INVISIBLE_PATIENT", _with(DOC_INV_PAT=1)),
         Kind("INVISIBLE_REPRESENTATIVES", "Invisible aux représentants légaux.", "document",
-             "INVISIBLE_REPRESENTANTS_LEGAUX", _invisible_representatives),
+             "INVISIBLE_REPRESENTANTS_LEGAUX", _of_age(15, DOC_INV_REP=1, DOC_MASQ_PS=1)),
         Kind("WITHHELD", "Non transmis par le professionnel, avec un motif.", "document",
              "", _with(DOC_NT_MOTIF=words.WITHHELD_REASONS[1])),
         Kind("OBJECTION", "Opposition du patient.", "objection", "", _objection),
@@ -580,8 +776,67 @@ KINDS: dict[str, Kind] = {
              "", _with("BIO_CAB", DOC_GENET=None)),
         Kind("SOFT_DELETED", "Ligne supprimée dans le logiciel mais encore en base : gardée dans la partie native.", "native",
              "", _soft_deleted),
+        Kind("BIRTH_DATE_UNFLAGGED", "Date de naissance lunaire que rien ne signale incertaine.", "patient",
+             "", _trait("BIRTH_DATE_UNFLAGGED", PAT_DTN="00/03/1962", PAT_DTN_INCERT=0)),
+        Kind("BIRTH_DATE_AGAINST_RULE", "Date de naissance signalée incertaine, que la règle n'a pas fixée.", "patient",
+             "", _trait("BIRTH_DATE_AGAINST_RULE", PAT_DTN="14/07/1951", PAT_DTN_INCERT=1)),
+        Kind("BIRTH_DATE_FUTURE", "Date de naissance dans l'avenir.", "patient", "", _born("BIRTH_DATE_FUTURE", 30)),
+        Kind("DEATH_BEFORE_BIRTH", "Décès antérieur à la naissance.", "patient", "", _dead_before_birth),
+        Kind("BIRTH_PLACE_FORM", "Nom de commune à la place du code du lieu de naissance.", "patient",
+             "", _trait("BIRTH_PLACE_FORM", PAT_LIEU_COG="NANCY")),
+        Kind("BIRTH_PLACE_LATER", "Code du lieu de naissance créé après la naissance.", "patient",
+             "", _trait("BIRTH_PLACE_LATER", PAT_LIEU_COG="2A004", PAT_DTN="11/02/1960")),
+        Kind("NAME_CASE", "Nom de naissance en minuscules sur une identité qualifiée.", "patient", "", _name("NAME_CASE", str.capitalize)),
+        Kind("NAME_SEPARATOR", "Tiret au début du nom de naissance.", "patient", "", _name("NAME_SEPARATOR", lambda n: "-" + n)),
+        Kind("USED_NAME_CHARSET", "Mention entre parenthèses dans le nom utilisé.", "patient",
+             "", _trait("USED_NAME_CHARSET", PAT_NOM_USU="Marchand (veuve)")),
+        Kind("SAME_TRAITS_TWO_MATRICULES", "Deux dossiers de mêmes traits, deux matricules.", "patient", "", _same_traits_two_matricules),
+        Kind("SAME_TRAITS_NO_MATRICULE", "Deux dossiers de mêmes traits, l'un au moins sans matricule.", "patient",
+             "", _same_traits_no_matricule),
+        Kind("PROFESSIONAL_WITHOUT_ID", "Ancien confrère sans numéro national.", "practitioner", "", _professionals),
+        Kind("PROFESSIONAL_PREFIX", "Numéro d'un confrère sous un préfixe qui n'existe pas.", "practitioner"),
+        Kind("PROFESSIONAL_FORM", "Numéro RPPS de dix chiffres.", "practitioner"),
+        Kind("PROFESSIONAL_TEST", "Numéro ADELI d'essai, avec une lettre.", "practitioner"),
+        Kind("PROFESSIONAL_KEY", "Clé du numéro RPPS fausse.", "practitioner"),
+        Kind("AUTHOR_REFUSED", "Document d'un auteur dont l'identifiant est absent ou mal formé.", "document"),
+        Kind("STRUCTURE_WITHOUT_ID", "Annexe sans numéro national.", "practice", "", _sites),
+        Kind("STRUCTURE_FORM", "FINESS rangé comme un SIRET.", "practice"),
+        Kind("STRUCTURE_TEST", "FINESS d'essai, avec une lettre.", "practice"),
+        Kind("STRUCTURE_KEY", "Clé du FINESS fausse.", "practice"),
+        Kind("STRUCTURE_TECHNICAL", "Annexe connue par un numéro technique, sans préfixe.", "practice"),
+        Kind("CORRESPONDENT_KEY", "Clé du RPPS d'un correspondant fausse.", "correspondent", "", _correspondents),
+        Kind("CORRESPONDENT_UNREACHABLE", "Correspondant sans adresse MSSanté ni téléphone.", "correspondent"),
+        Kind("CORRESPONDENT_BY_NAME", "Correspondant sans RPPS, seul de son nom dans l'annuaire.", "correspondent", "name"),
+        Kind("CORRESPONDENT_AMBIGUOUS", "Correspondant sans RPPS, deux personnes possibles dans l'annuaire.", "correspondent", "ambiguous"),
+        Kind("CORRESPONDENT_UNKNOWN", "Correspondant absent de l'annuaire.", "correspondent", "none"),
+        Kind("CORRESPONDENT_MAILBOX", "Adresse MSSanté d'un correspondant qui n'est plus la sienne.", "correspondent", "identifier"),
+        Kind("OBJECTION_TO_PROFESSIONAL", "Opposition aux documents d'un seul professionnel.", "objection", "", _objection_to_professional),
+        Kind("OBJECTION_INCOMPLETE", "Opposition enregistrée sans auteur ou sans date.", "objection", "", _objection_incomplete),
+        Kind("VISIBILITY_ADULT", "Invisible aux représentants légaux d'un patient majeur.", "document", "", _of_age(40, DOC_INV_REP=1)),
+        Kind("VISIBILITY_AGE_UNKNOWN", "Invisible aux représentants légaux d'un patient dont la majorité ne se sait pas.", "document",
+             "", _of_age(18, uncertain=True, DOC_INV_REP=1)),
+        Kind("VISIBILITY_NOBODY", "Masqué aux professionnels et invisible au patient.", "document", "", _with(DOC_MASQ_PS=1, DOC_INV_PAT=1)),
+        Kind("VISIBILITY_BOTH", "Invisible au patient mineur et à ses représentants légaux.", "document",
+             "", _of_age(15, DOC_INV_PAT=1, DOC_INV_REP=1)),
+        Kind("SECRET_VISIBLE", "Document que verront les représentants légaux d'un mineur en connexion secrète.", "document",
+             "", _of_age(16, "ORDO_MED", secret=True)),
+        Kind("SECRET_ADULT", "Connexion secrète demandée pour un majeur.", "patient", "", _of_age(40, "ORDO_MED", secret=True)),
     )
 }  # fmt: skip
-_PLANTS = tuple(k.plant for k in KINDS.values() if k.plant)
-# Dealt out by a stride that divides nothing, so that a small practice gets a bit of everything and not every broken matricule.
-PLANTED: tuple[Plant, ...] = tuple(_PLANTS[i * STRIDE % len(_PLANTS)] for i in range(len(_PLANTS)))
+# Dealt out by a stride that divides nothing, so that a small practice gets a bit of everything and not every broken matricule. Kinds
+# declared later are dealt after those, so that a small practice keeps the defects it had: the first kind of each later group.
+_LATER = ("BIRTH_DATE_UNFLAGGED", "OBJECTION_TO_PROFESSIONAL")
+
+
+def _dealt(plants: tuple[Plant, ...]) -> tuple[Plant, ...]:
+    return tuple(plants[i * STRIDE % len(plants)] for i in range(len(plants)))
+
+
+def _groups() -> Iterator[tuple[Plant, ...]]:
+    planted = [k for k in KINDS.values() if k.plant]
+    starts = [0, *(next(i for i, k in enumerate(planted) if k.code == code) for code in _LATER), len(planted)]
+    for start, end in pairwise(starts):
+        yield tuple(k.plant for k in planted[start:end] if k.plant)
+
+
+PLANTED: tuple[Plant, ...] = tuple(plant for group in _groups() for plant in _dealt(group))

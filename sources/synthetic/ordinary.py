@@ -325,7 +325,7 @@ def _unsaid(document: Cells, rng: Random) -> None:
 
 
 def _fate(record: Record, document: Cells, rng: Random, day: int, kind: str) -> None:
-    """What was done with a document made here: the former software fed the mandated ones until the cut-over, Mirabelle 7 hardly any."""
+    """What was done with a document made here: the former software fed the mandated ones until the cut-over, Mirabelle 8 hardly any."""
     at = rng.random()
     calendar = record.cabinet.calendar
     since = obligation(words.TYPES[kind].national)

@@ -82,6 +82,7 @@ def generate(
                 known.setdefault(state[0], state)
             record.save(with_bodies=bodies, size=document_size)
             count += 1
+        truth.settle()
         rows = database.finish()
     except BaseException:
         database.close()

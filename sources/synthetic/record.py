@@ -413,13 +413,22 @@ class Record:
         )
 
     def object(
-        self, scope: str, day: int, doctor: Doctor, *, document: Cells | None = None, reason: str | None = None
+        self,
+        scope: str,
+        day: int,
+        doctor: Doctor,
+        *,
+        document: Cells | None = None,
+        against: Doctor | None = None,
+        reason: str | None = None,
     ) -> Cells:
-        """An objection of the patient: to the DMP (D), to professionals' messages (P), to the patient's own (C), to all (T)."""
+        """An objection of the patient: to the DMP (D), to professionals' messages (P), to the patient's own (C), to all (T); about one
+        document, or the documents of one professional."""
         return self.add(
             "T_OPPOS",
             OPP_PAT=self.key,
             OPP_DOC=document["DOC_ID"] if document else None,
+            OPP_ITV_VISE=against.key if against else None,
             OPP_PORTEE=scope,
             OPP_DT=self.cabinet.calendar.at(day, 660),
             OPP_ITV=doctor.key,

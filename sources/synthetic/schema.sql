@@ -1,4 +1,4 @@
--- Schema of Mirabelle 7, an invented product. Three date forms live together, as in any software of twenty years:
+-- Schema of Mirabelle 8, an invented product. Three date forms live together, as in any software of twenty years:
 -- ISO text in what is recent, JJ/MM/AAAA text in what came from the first version, AAAAMMJJ integers in between.
 
 CREATE TABLE T_PARAM (
@@ -17,7 +17,7 @@ CREATE TABLE T_TYPE_DOC (
 CREATE TABLE T_STRUCT (
     STR_ID INTEGER PRIMARY KEY,
     STR_NOM TEXT NOT NULL,
-    STR_ID_NAT TEXT,            -- F FINESS, S SIRET
+    STR_ID_NAT TEXT,            -- F FINESS, S SIRET, N technical number
     STR_ID_VAL TEXT,
     STR_OID TEXT,
     STR_SECT TEXT,              -- MSP, CAB
@@ -37,7 +37,7 @@ CREATE TABLE T_INTERV (
     ITV_PREN TEXT,
     ITV_CIV TEXT,               -- M., Mme
     ITV_TITRE TEXT,             -- Dr or empty
-    ITV_RPPS TEXT,
+    ITV_RPPS TEXT,              -- 11 digits; 9 for an ADELI number; 12 when read from a card with its prefix
     ITV_SPEC TEXT,              -- MG, SF, IDE, IPA, SEC
     ITV_TEL TEXT,
     ITV_SORTIE INTEGER,         -- AAAAMMJJ, empty while in the practice
@@ -346,6 +346,7 @@ CREATE TABLE T_OPPOS (
     OPP_ID INTEGER PRIMARY KEY,
     OPP_PAT INTEGER NOT NULL,
     OPP_DOC INTEGER,
+    OPP_ITV_VISE INTEGER,       -- when the objection is to one professional's documents
     OPP_PORTEE TEXT,            -- D, P, C, T
     OPP_DT TEXT,                -- AAAA-MM-JJ HH:MM:SS
     OPP_ITV INTEGER,

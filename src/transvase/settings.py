@@ -115,7 +115,7 @@ class Feed(Section):
         "sha1", description="Digest of the submission set's signature; the public samples have sha1."
     )
     homologation_number: str = Field("", description="Number of the DMP-compatibilité, put in the VIHF.")
-    submissions_per_second: float = Field(5.0, gt=0, description="Ceiling; the public figure is under 5 a second.")
+    submissions_per_second: float = Field(4.5, gt=0, description="Ceiling; the public figure is under 5 a second.")
     daily_ceiling: int = Field(
         30_000, ge=0, description="Submissions a day; above 30,000 the Assurance Maladie is told first."
     )

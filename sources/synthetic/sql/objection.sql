@@ -2,6 +2,7 @@ SELECT
     CAST(o.OPP_ID AS TEXT) AS key,
     CAST(o.OPP_PAT AS TEXT) AS patient,
     CAST(o.OPP_DOC AS TEXT) AS document,
+    CAST(o.OPP_ITV_VISE AS TEXT) AS practitioner,
     COALESCE(s.code, 'all') AS scope,
     CASE WHEN date(o.OPP_DT, '+0 days') = substr(o.OPP_DT, 1, 10) THEN replace(o.OPP_DT, ' ', 'T') ELSE o.OPP_DT END AS recorded,
     CAST(o.OPP_ITV AS TEXT) AS recorded_by,

@@ -1,7 +1,7 @@
 SELECT
     CAST(s.STR_ID AS TEXT) AS key,
     s.STR_NOM AS name,
-    n.code || s.STR_ID_VAL AS struct_idnat,
+    COALESCE(n.code, '') || s.STR_ID_VAL AS struct_idnat,
     s.STR_OID AS oid,
     f.code AS facility_type,
     p.code AS practice_setting,

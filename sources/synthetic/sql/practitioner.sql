@@ -2,7 +2,7 @@
 SELECT
     CAST(i.ITV_ID AS TEXT) AS key,
     CAST(i.ITV_STR AS TEXT) AS practice,
-    '8' || i.ITV_RPPS AS idnat,
+    CASE length(i.ITV_RPPS) WHEN 12 THEN '' WHEN 9 THEN '0' ELSE '8' END || i.ITV_RPPS AS idnat,
     i.ITV_NOM AS family,
     i.ITV_PREN AS given,
     c.code AS prefix,

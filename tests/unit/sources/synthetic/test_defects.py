@@ -27,7 +27,7 @@ SHEET_LABELS = {
 }
 
 
-@pytest.mark.parametrize("patients", [200, 300])
+@pytest.mark.parametrize("patients", [250, 300])
 def test_every_kind_is_there(tmp_path, patients):
     practice = made(tmp_path, patients=patients, bodies=False)
     assert set(practice.census.truth) == set(KINDS)
@@ -111,6 +111,8 @@ READINGS = {
     "MASKED": lambda d: d["masked_ps"],
     "INVISIBLE_PATIENT": lambda d: d["invisible_patient"],
     "INVISIBLE_REPRESENTATIVES": lambda d: d["invisible_representatives"],
+    "VISIBILITY_NOBODY": lambda d: d["masked_ps"] and d["invisible_patient"],
+    "VISIBILITY_BOTH": lambda d: d["invisible_patient"] and d["invisible_representatives"],
     "WITHHELD": lambda d: d["withheld"] is not None,
     "RECEIVED": lambda d: d["origin"] == "received",
     "FROM_PATIENT": lambda d: d["origin"] == "patient",
@@ -173,10 +175,42 @@ def test_replaced_documents_have_several_versions(three_hundred):
 def test_objections_are_all_in_the_truth(three_hundred):
     rows = three_hundred.canonical("objection")
     assert {r["key"] for r in rows} == set(three_hundred.census.truth["OBJECTION"])
-    everything = {r["patient"] for r in rows if r["scope"] == "all" and r["document"] is None}
+    everything = {
+        r["patient"] for r in rows if r["scope"] == "all" and r["document"] is None and r["practitioner"] is None
+    }
     assert everything == set(three_hundred.census.truth["OBJECTION_TO_ALL"])
     assert {r["scope"] for r in rows} >= {"dmp", "mss_patient", "all"}
+    against = {r["key"] for r in rows if r["practitioner"] is not None}
+    assert against == set(three_hundred.census.truth["OBJECTION_TO_PROFESSIONAL"])
+    incomplete = {r["key"] for r in rows if r["recorded"] is None or r["recorded_by"] is None}
+    assert incomplete == set(three_hundred.census.truth["OBJECTION_INCOMPLETE"])
     assert any(r["document"] for r in rows)
+
+
+def age_on(patient: dict, day: str) -> tuple[int, int]:
+    """Least and greatest age on a day, counted in Python; of a date flagged uncertain only the year is sure."""
+    born = date.fromisoformat(patient["birth_date"])
+    then = date.fromisoformat(day)
+    days = (date(born.year, 1, 1), date(born.year, 12, 31)) if patient["birth_date_uncertain"] else (born, born)
+    return tuple(sorted(then.year - d.year - ((then.month, then.day) < (d.month, d.day)) for d in days))
+
+
+def test_restrictions_of_minors_are_all_in_the_truth(three_hundred):
+    patients = {p["key"]: p for p in three_hundred.canonical("patient") if real(p["birth_date"] or "")}
+    found: dict[str, set[str]] = {"VISIBILITY_ADULT": set(), "VISIBILITY_AGE_UNKNOWN": set(), "SECRET_VISIBLE": set()}
+    for d in three_hundred.canonical("document"):
+        patient = patients.get(d["patient"])
+        if patient is None or not real(d["act"][:10]):
+            continue
+        least, most = age_on(patient, d["act"][:10])
+        if d["invisible_representatives"] and most >= 18:
+            found["VISIBILITY_ADULT" if least >= 18 else "VISIBILITY_AGE_UNKNOWN"].add(d["key"])
+        made = d["origin"] == "produced" and not d["invisible_representatives"]
+        if patient["sensitive_connection"] and made and most < 18:
+            found["SECRET_VISIBLE"].add(d["key"])
+    assert found == {kind: set(three_hundred.census.truth[kind]) for kind in found}
+    adults = {p["key"] for p in patients.values() if p["sensitive_connection"] and age_on(p, "2026-11-23")[0] >= 18}
+    assert adults == set(three_hundred.census.truth["SECRET_ADULT"])
 
 
 def same_but_key(rows: list[dict], ignored: set[str]) -> set[str]:
