@@ -21,6 +21,12 @@ PATIENT = Table(
             "ins_oid", Kind.TEXT, "OID of the assigning authority of the matricule.", "OID de l'autorité d'affectation."
         ),
         Column(
+            "former_ins",
+            Kind.TEXT,
+            "Former matricules, kept for the documents sent under them: matricule, OID, first and last day, separated by commas, one a line.",
+            "Anciens matricules : matricule, OID, premier et dernier jour.",
+        ),
+        Column(
             "insi_confirmed", Kind.FLAG, "The identity was obtained from INSi.", "Identité obtenue du téléservice INSi."
         ),
         Column("insi_date", Kind.DATE, "Day of the INSi call.", "Date de l'appel INSi."),

@@ -14,7 +14,7 @@ from transvase.sources.synthetic import vocabulary as words
 from transvase.sources.synthetic.cabinet import FORMER_OID, Cabinet, Doctor
 from transvase.sources.synthetic.cda import Result, Sender
 from transvase.sources.synthetic.database import Cells
-from transvase.sources.synthetic.people import TEST_OID, Person, strict
+from transvase.sources.synthetic.people import TEST_OID, Person, ins_key, strict
 
 # Kind of body: media type and file name ending, as the product files them.
 FORMS = {
@@ -92,6 +92,11 @@ class Record:
         person, patient = self.person, self.patient
         patient["PAT_INS"], patient["PAT_INS_OID"] = person.matricule, TEST_OID
         patient["PAT_INS_APPEL"], patient["PAT_INS_CR"] = self.cabinet.calendar.number(day), "00"
+        if person.place.cog.startswith("99") and person.matricule[0] in "12":
+            # Born abroad: known under a waiting matricule until the civil status was established.
+            waiting = "78"[int(person.matricule[0]) - 1] + person.matricule[1:13]
+            last = self.cabinet.calendar.iso(max(day - 400, 0))
+            patient["PAT_INS_ANC"] = f"{waiting}{ins_key(waiting)},{TEST_OID},{person.born:%Y-%m-%d},{last}"
         patient["PAT_NOM_NAIS"], patient["PAT_PRENS_NAIS"] = strict(person.family), person.strict_givens
         patient["PAT_PREN1"], patient["PAT_LIEU_LIB"] = strict(person.givens[0]), strict(person.place.label)
         patient["PAT_STATUT_ID"] = "RECUP"

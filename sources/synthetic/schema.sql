@@ -63,6 +63,7 @@ CREATE TABLE T_PATIENT (
     PAT_INS_OID TEXT,
     PAT_INS_APPEL INTEGER,      -- AAAAMMJJ, day of the INSi call
     PAT_INS_CR TEXT,            -- code of the answer, 00 when one identity was found
+    PAT_INS_ANC TEXT,           -- former matricules: matricule, OID, first and last day, separated by commas, one a line
     PAT_PIECE TEXT,             -- CNI, PASS, SEJ, AN: high-trust document shown, empty when none
     PAT_STATUT_ID TEXT,         -- label of the product, kept by hand, not to be trusted
     PAT_HOMONYME INTEGER,

@@ -4,6 +4,7 @@ SELECT
     CAST(p.PAT_ID AS TEXT) AS key,
     p.PAT_INS AS ins,
     p.PAT_INS_OID AS ins_oid,
+    p.PAT_INS_ANC AS former_ins,
     COALESCE(p.PAT_INS_CR = '00', 0) AS insi_confirmed,
     CASE
         WHEN date(substr(p.PAT_INS_APPEL, 1, 4) || '-' || substr(p.PAT_INS_APPEL, 5, 2) || '-' || substr(p.PAT_INS_APPEL, 7, 2), '+0 days')
