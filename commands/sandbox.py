@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             for name, file in (
                 ("certificate", "insi/insi-auto.pem"),
                 ("key", "insi/insi-auto.key"),
-                ("authority", "insi/ca.pem"),
+                ("authority", "ca.pem"),
             ):
                 print(f'{name} = "{(folder / file).as_posix()}"', flush=True)
 

@@ -17,6 +17,7 @@ from transvase.sources.synthetic import defects, journeys, ordinary
 from transvase.sources.synthetic.cabinet import Cabinet
 from transvase.sources.synthetic.database import Database
 from transvase.sources.synthetic.defects import Truth
+from transvase.sources.synthetic.people import TEST_OID, strict
 from transvase.sources.synthetic.record import Record
 
 MOST_PATIENTS = 100_000
@@ -48,7 +49,7 @@ def generate(
     document_size: int | None = None,
     examples: Sequence[Path] = (),
 ) -> Census:
-    """Write the practice to `path`, with `<stem>.truth.csv` and `<stem>.dmp-patients.csv` beside it.
+    """Write the practice to `path`, with `<stem>.truth.csv`, `<stem>.dmp-patients.csv` and `<stem>.identities.csv` beside it.
 
     `patients` (0 to 100,000) come on top of the journeys. `document_size` is the mean of PDF bodies in bytes; without `bodies`
     documents have metadata only. `examples` are CDA files filed as received documents in the record of the chronic patient.
@@ -63,7 +64,8 @@ def generate(
             what=Said("la taille des documents n'est pas positive", "the size of documents is not positive"),
             mend=Said("donnez une moyenne en octets", "give a mean in bytes"),
         )
-    beside = {"database": path, "truth": path.with_suffix(".truth.csv"), "dmp": path.with_suffix(".dmp-patients.csv")}
+    endings = {"truth": ".truth.csv", "dmp": ".dmp-patients.csv", "identities": ".identities.csv"}
+    beside = {"database": path} | {name: path.with_suffix(ending) for name, ending in endings.items()}
     building = {name: target.with_name(target.name + ".part") for name, target in beside.items()}
     for file in building.values():
         file.unlink(missing_ok=True)
@@ -75,11 +77,14 @@ def generate(
         cabinet = Cabinet(database, clock.replace(tzinfo=None), seed)
         truth = Truth()
         known: dict[str, tuple[str, str, str]] = {}
+        people: dict[str, tuple[str, ...]] = {}
         count = 0
         for record in _records(cabinet, patients, examples, truth):
             truth.observe(record)
             for state in defects.national_state(record):
                 known.setdefault(state[0], state)
+            civil = identity(record)
+            people.setdefault(civil[0], civil)
             record.save(with_bodies=bodies, size=document_size)
             count += 1
         truth.settle()
@@ -94,9 +99,31 @@ def generate(
             gc.enable()
     _write(building["truth"], ("kind", "table", "key"), truth.lines())
     _write(building["dmp"], ("ins", "oid", "state"), known.values())
-    for name in ("truth", "dmp", "database"):
+    _write(building["identities"], IDENTITY, people.values())
+    for name in (*endings, "database"):
         building[name].replace(beside[name])
     return Census(rows, count, database.body_bytes, {k: tuple(v) for k, v in truth.keys.items()})
+
+
+# What the national directory of the invented people says, as the local INSi reads it.
+IDENTITY = ("ins", "oid", "family", "given", "first_given", "sex", "birth_date", "birth_place", "former")
+
+
+def identity(record: Record) -> tuple[str, ...]:
+    """The civil status of the person of a record, whatever the practice made of it."""
+    person = record.person
+    former = (record.patient.get("PAT_INS_ANC") or "").partition(",")[0]
+    return (
+        person.matricule,
+        TEST_OID,
+        strict(person.family),
+        person.strict_givens,
+        strict(person.givens[0]),
+        person.sex,
+        person.born.isoformat(),
+        person.place.cog,
+        former,
+    )
 
 
 def _records(cabinet: Cabinet, patients: int, examples: Sequence[Path], truth: Truth) -> Iterator[Record]:

@@ -191,7 +191,7 @@ def test_nothing_else_was_written_beside(ran):
     """Every other file of the folder is one of the known ones: a new log would have to be looked at here."""
     office, _, _ = ran
     known = re.compile(
-        r"cabinet\.(sqlite3|truth\.csv|dmp-patients\.csv)|transvase\.toml|(keys|dmp)/.+|PA20261123T200001\.ZIP|"
+        r"cabinet\.(sqlite3|truth\.csv|dmp-patients\.csv|identities\.csv)|transvase\.toml|(keys|dmp)/.+|PA20261123T200001\.ZIP|"
         r"out/(rapport|report)\.(html|csv|json)|out/PA20261123T200000\.ZIP(\.sha256)?|work/(canonical|verdicts|bodies|dagster)/.+|"
         r"work/(export\.json|ledger\.sqlite(\.lock)?|runs?\.jsonl?)"
     )

@@ -12,6 +12,7 @@ import pytest
 
 from transvase.errors import BadCall
 from transvase.model.codes.mandated_documents import CODES as MANDATED
+from transvase.sandbox.insi import read_directory
 from transvase.sources import synthetic
 from transvase.sources.synthetic import practice
 from transvase.sources.synthetic.practice import generate
@@ -37,7 +38,7 @@ def test_the_same_arguments_give_the_same_rows(tmp_path, three_hundred):
     census = generate(again, patients=300, clock=CLOCK)
     assert digest(again) == digest(three_hundred.path)
     assert census == three_hundred.census
-    for ending in (".truth.csv", ".dmp-patients.csv"):
+    for ending in (".truth.csv", ".dmp-patients.csv", ".identities.csv"):
         assert again.with_suffix(ending).read_bytes() == three_hundred.path.with_suffix(ending).read_bytes()
 
 
@@ -76,7 +77,12 @@ def test_a_failure_leaves_the_former_file_alone(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError):
         generate(path, clock=CLOCK, examples=[tmp_path / "absent.xml"])
     assert path.read_bytes() == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.dmp-patients.csv", "x.sqlite", "x.truth.csv"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "x.dmp-patients.csv",
+        "x.identities.csv",
+        "x.sqlite",
+        "x.truth.csv",
+    ]
 
 
 def test_the_census_counts_what_is_in_the_file(three_hundred):
@@ -202,3 +208,13 @@ def test_the_generator_imports_nothing_that_judges_or_writes():
     assert seen
     assert all(module.startswith(allowed) for module in seen)
     assert synthetic.__doc__
+
+
+def test_the_local_insi_takes_the_directory_of_the_invented_people(three_hundred):
+    people = read_directory(three_hundred.path.with_suffix(".identities.csv"))
+    by_ins = {p.ins: p for p in people}
+    assert len(by_ins) == len(people) >= 300 and any(p.former for p in people)
+    recovered = three_hundred.all("SELECT PAT_INS, PAT_NOM_NAIS FROM T_PATIENT WHERE PAT_STATUT_ID = 'QUAL'")
+    same = sum(ins in by_ins and by_ins[ins].family == family for ins, family in recovered)
+    # The others carry a planted defect.
+    assert same > 0.9 * len(recovered)
