@@ -83,11 +83,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     try:
         with guarded():
-            return int(module_of(given[0]).run(options))
+            code = int(module_of(given[0]).run(options))
+            # Here and not at exit, where nobody could answer for it.
+            sys.stdout.flush()
+            return code
     except TransvaseError as error:
         print(f"transvase: {error.sentence(options.lang)}", file=sys.stderr)
         _forget(error)
         return error.exit_code
+    except BrokenPipeError:
+        # Who reads the output has seen enough (`| head`). What is left in the buffer must not be written again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except BaseException as error:
         # Inside a run Dagster answers Ctrl-C by an error of its own, no Exception either; only assets and pipelines know its class.
         if not isinstance(error, KeyboardInterrupt) and type(error).__name__ != "DagsterExecutionInterruptedError":

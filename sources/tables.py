@@ -42,7 +42,8 @@ class TableWriter:
         names = [c.name for c in table.columns]
         self._at = names.index(table.patient_column) if table.patient_column else -1
         owner = (table.patient_column,) if table.patient_column else ()
-        by = ("slot", *owner, "key", "source_table", "source_key")
+        # The patient of a patient is its key.
+        by = tuple(dict.fromkeys(("slot", *owner, "key", "source_table", "source_key")))
         self._sorter = Sorter(self._arrow, by, folder / f"{table.name}.rough")
         self.rows = 0
 

@@ -155,7 +155,8 @@ def record_target(patient: Any, practice_oid: str, qualified: bool) -> str:
         names += f'<given qualifier="CL">{t(patient.used_given)}</given>'
     if not (first or patient.birth_given or patient.used_given):
         names += '<given nullFlavor="UNK"/>'
-    sex = patient.sex or "UN"
+    # A value outside the closed list is a verdict's business; the header says that it is not known.
+    sex = patient.sex if patient.sex in _GENDER else "UN"
     birth = hl7(patient.birth_date)
     place = ""
     if patient.birth_place_code or patient.birth_place:

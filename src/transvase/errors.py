@@ -217,7 +217,7 @@ def guarded() -> Iterator[None]:
     """Let our errors pass; anything else becomes a Defect that names its place only, since its text may quote a record."""
     try:
         yield
-    except TransvaseError:
+    except (TransvaseError, BrokenPipeError):
         raise
     except Exception as error:
         # DuckDB answers Ctrl-C by an error of its own.

@@ -26,3 +26,15 @@ def test_the_whole_chain_prints_progress_only(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert [line for line in done.stderr.splitlines() if not PROGRESS.fullmatch(line)] == []
     assert "rapport.html" in done.stdout
+
+
+def test_an_output_that_nobody_reads_to_its_end_is_no_fault() -> None:
+    """`transvase dictionary | head -1`: the reader has seen enough."""
+    command = subprocess.Popen(
+        [sys.executable, "-m", "transvase.commands.main", "dictionary"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert command.stdout and command.stderr
+    command.stdout.close()
+    errors = command.stderr.read()
+    command.wait(60)
+    assert (command.returncode, errors) == (1, b"")

@@ -208,3 +208,22 @@ def test_a_disk_that_fills_says_so_and_leaves_no_table(tmp_path: Path, limit: in
         signal.signal(signal.SIGXFSZ, ignored)
     assert refusal.value.errno == errno.EFBIG
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["patient", "practitioner", "note"])
+def test_a_table_too_large_to_be_sorted_at_once(name, fresh):
+    """More rows than are sorted together, of a table whose patient is its key, of one without patients, of one with both."""
+    table, folder = TABLES[name], fresh()
+    folder.mkdir()
+    columns = [c.name for c in table.columns]
+    given = {"source_table": "t", "family": "F", "birth_family": "F"}
+    count = 20_000
+    with TableWriter(table, folder) as writer:
+        for start in range(0, count, 2000):
+            numbers = [str((n * 7919) % count) for n in range(start, start + 2000)]
+            writer.add(
+                [tuple({**given, "key": n, "source_key": n, "patient": n}.get(c) for c in columns) for n in numbers]
+            )
+    found = pq.read_table(folder / f"{name}.parquet", columns=["slot", "key"]).to_pylist()
+    expected = sorted((slot(str(n)) if table.patient_column else -1, str(n).encode()) for n in range(count))
+    assert [(row["slot"], row["key"].encode()) for row in found] == expected
