@@ -429,6 +429,47 @@ def chain(options: argparse.Namespace) -> None:
     print(time.perf_counter() - began - started, own[0])
 
 
+def generation(options: argparse.Namespace) -> None:
+    """The embedded practice: generating it against writing the same rows and bodies into a database."""
+    import sqlite3
+
+    from transvase.sources.synthetic.practice import generate
+
+    patients = options.patients or 1000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "cabinet.sqlite3"
+
+        def make() -> None:
+            generate(path, patients=patients, clock=ref.CLOCK, document_size=options.document_size or None)
+
+        make()
+        base = sqlite3.connect(path)
+        schema = [s for (s,) in base.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")]
+        tables = [t for (t,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = {t: base.execute(f"SELECT * FROM {t}").fetchall() for t in tables}
+        base.close()
+
+        def write() -> None:
+            (folder / "same").unlink(missing_ok=True)
+            copy = sqlite3.connect(folder / "same")
+            for statement in schema:
+                copy.execute(statement)
+            for table, held in rows.items():
+                if held:
+                    copy.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(held[0]))})", held)
+            copy.commit()
+            copy.close()
+
+        size = f"documents of {options.document_size} bytes" if options.document_size else "documents of usual sizes"
+        keep(
+            "generation",
+            "generating, times writing the same rows",
+            ratio(make, write, options.rounds),
+            f"{patients} patients, {size}, {path.stat().st_size >> 20} MB",
+        )
+
+
 def startup(options: argparse.Namespace) -> None:
     """`transvase --help` against `python -c pass`."""
     command = Path(sys.executable).with_name("transvase")
@@ -440,7 +481,14 @@ def startup(options: argparse.Namespace) -> None:
     keep("startup", "transvase --help, times python -c pass", times)
 
 
-MEASURES = {"reference": reference, "practice": practice, "memory": memory, "dagster": dagster, "startup": startup}
+MEASURES = {
+    "reference": reference,
+    "practice": practice,
+    "memory": memory,
+    "dagster": dagster,
+    "generation": generation,
+    "startup": startup,
+}
 
 
 def main() -> int:

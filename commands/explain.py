@@ -72,9 +72,18 @@ def explained(session: Any, document: str) -> dict[str, Any] | None:
     from transvase.validators.restrictions import legs
 
     with _judged(session.work) as base:
-        rows = base.execute(
-            f"SELECT {', '.join(_DECISION)} FROM decision WHERE document = $d", {"d": document}
-        ).fetchall()
+        # What is asked below is written for a whole practice: it sees this document alone, and what it inherits from.
+        for table, where in (
+            ("document", "key = $d"),
+            ("decision", "document = $d"),
+            ("obligations", "document = $d"),
+            (
+                "verdict",
+                "record_key = $d OR record_table IN ('practitioner', 'practice') OR patient = (SELECT patient FROM temp.document)",
+            ),
+        ):
+            base.execute(f"CREATE TEMP TABLE {table} AS FROM main.{table} WHERE {where}", {"d": document}).fetchall()
+        rows = base.sql(f"SELECT {', '.join(_DECISION)} FROM decision").fetchall()
         if not rows:
             return None
         answer: dict[str, Any] = {"document": document, **dict(zip(_DECISION, rows[0], strict=True))}

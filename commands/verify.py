@@ -1,17 +1,45 @@
-"""Vérifier une archive de portabilité : empreintes, manifeste, archives internes. / Verify a portability archive."""
+"""Vérifier une archive reçue, de portabilité ou IHE XDM : ce qui est arrivé, ce qui manque, ce qui n'a pas été vérifié.
+/ Verify an archive, of portability or IHE XDM: what arrived, what did not, what was not checked."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from transvase.commands.session import Progress, with_json
 from transvase.errors import ArchiveInvalid, BadCall, Said
 
+if TYPE_CHECKING:
+    from transvase.validators.archive import Report
+    from transvase.validators.archive_findings import Found
+
+# On a terminal, findings of one kind beyond these are counted; --json gives all.
+_SHOWN = 3
+
+# What arrives: one, several, in French then in English.
+_ARRIVED = {
+    "patients": ("archive de patient", "archives de patients", "patient archive", "patient archives"),
+    "documents": ("document", "documents", "document", "documents"),
+    "originals": ("contenu d'origine", "contenus d'origine", "original", "originals"),
+    "readable copies": ("copie lisible", "copies lisibles", "readable copy", "readable copies"),
+    "transverse files": ("fichier transverse", "fichiers transverses", "transverse file", "transverse files"),
+}
+_TITLES = {
+    "arrived": ("Arrivé", "Arrived"),
+    "elsewhere": ("Pas arrivé, et où c'est", "Did not arrive, and where it is"),
+    "unchecked": ("Non vérifié", "Not checked"),
+    "block": ("Constats bloquants", "Findings that block"),
+    "warning": ("Avertissements", "Warnings"),
+    "remaining": ("Reste à faire", "Remains to be done"),
+    "none": ("rien", "nothing"),
+}
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("archive", type=Path, help="fichier PA….ZIP")
+    parser.add_argument("archive", type=Path, help="fichier PA….ZIP ou IHE_XDM.ZIP / file PA….ZIP or IHE_XDM.ZIP")
     parser.add_argument(
         "--authority",
         type=Path,
@@ -19,19 +47,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PEM",
         help="autorités dont la signature doit venir / authorities that the signature must come from",
     )
+    parser.add_argument(
+        "--schema",
+        type=Path,
+        default=None,
+        metavar="XSD",
+        help="schéma CI-SIS (CDA_extended.xsd) que les CDA doivent suivre / schema that the CDA must follow",
+    )
     with_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print each problem and what could not be checked; ArchiveInvalid when there is a problem."""
+    """Print the verdict, what arrived, what did not and where it went, what was not checked, the findings by severity, and who has
+    what left to do. Reads only. ArchiveInvalid when a finding blocks."""
     import orjson
 
     from transvase.validators import seal
     from transvase.validators.archive import verify
+    from transvase.validators.archive_patient import SchemaUnreadable
 
-    if not options.archive.is_file():
+    path: Path = options.archive
+    if not path.is_file():
         raise BadCall(
-            what=Said(f"{options.archive.name} n'existe pas", f"{options.archive.name} does not exist"),
+            what=Said(f"{path.name} n'existe pas", f"{path.name} does not exist"),
             mend=Said("indiquez le fichier de l'archive", "give the archive's file"),
         )
     trusted = None
@@ -46,16 +84,131 @@ def run(options: argparse.Namespace) -> int:
                 ),
                 mend=Said("indiquez les certificats des autorités", "give the certificates of the authorities"),
             ) from None
-    shown = Progress(options.lang)
-    report = verify(options.archive, lambda done, total: shown("vérification", done, total, ""), trusted)
+    language = options.lang
+    shown = Progress(language)
+    step = "vérification" if language == "fr" else "verification"
+    try:
+        report = verify(path, lambda done, total: shown(step, done, total, ""), trusted, options.schema)
+    except SchemaUnreadable:
+        raise BadCall(
+            what=Said(
+                f"--schema : {options.schema.name} n'est pas un schéma lisible",
+                f"--schema: {options.schema.name} is not a readable schema",
+            ),
+            mend=Said("indiquez CDA_extended.xsd du CI-SIS", "give CDA_extended.xsd of CI-SIS"),
+        ) from None
     if options.json:
-        print(orjson.dumps(report._asdict()).decode())
+        print(orjson.dumps(as_json(report, path.name, language)).decode())
     else:
-        for problem in report.problems:
-            print(f"  {problem}")
-        for line in report.unchecked:
-            print(f"  non vérifié : {line}")
-        print(f"{report.checked['patient archives']} archives de patients et {report.checked['bytes']} octets vérifiés")
-    if report.problems:
-        raise ArchiveInvalid(path=options.archive.name, count=len(report.problems))
+        print("\n".join(lines(report, path.name, language)))
+    if blocking := len(report.problems):
+        # One problem is told without its number, which the sentence has in the plural.
+        count = Said("une ou plusieurs", "one or more") if blocking == 1 else blocking
+        raise ArchiveInvalid(path=path.name, count=count)
     return 0
+
+
+def verdict(report: Report, name: str, language: str) -> str:
+    """The first line: whether the archive can be relied on, as far as it was checked."""
+    blocking = sum(f.severity == "block" for f in report.findings)
+    warnings = len(report.findings) - blocking
+    french = language == "fr"
+    if blocking:
+        how = _counted(blocking, "constat bloquant", "constats bloquants", "finding blocks", "findings block", language)
+        said = f"l'archive n'est pas fiable, {how}" if french else f"the archive cannot be relied on, {how}"
+    else:
+        said = "rien de bloquant" if french else "nothing blocks"
+    also = _counted(warnings, "avertissement", "avertissements", "warning", "warnings", language)
+    return f"{name}{' : ' if french else ': '}{said}, {also}."
+
+
+def lines(report: Report, name: str, language: str) -> Iterator[str]:
+    """The report for a terminal, in the order of the command's help."""
+
+    def title(which: str) -> str:
+        return _TITLES[which][language != "fr"] + (" :" if language == "fr" else ":")
+
+    yield verdict(report, name, language)
+    counts = [
+        _counted(report.arrived[which], *words, language)
+        for which, words in _ARRIVED.items()
+        if which in report.arrived
+    ]
+    size = f"{report.checked['bytes']} {'octets' if language == 'fr' else 'bytes'}"
+    yield f"{title('arrived')} {', '.join([*counts, size])}"
+    for which, found in (
+        ("elsewhere", report.elsewhere),
+        ("unchecked", report.not_checked),
+        ("block", [f for f in report.findings if f.severity == "block"]),
+        ("warning", [f for f in report.findings if f.severity == "warning"]),
+    ):
+        body = list(_grouped(found, language))
+        yield title(which) if body else f"{title(which)} {_TITLES['none'][language != 'fr']}"
+        yield from body
+    remaining = _remaining(report)
+    yield title("remaining") if remaining else f"{title('remaining')} {_TITLES['none'][language != 'fr']}"
+    for act, ids in remaining.items():
+        yield f"  {act[language != 'fr']} ({', '.join(ids)})"
+
+
+def as_json(report: Report, name: str, language: str) -> dict[str, Any]:
+    """The same report as one JSON value, every finding with its identifier and facts."""
+
+    def told(found: Iterable[Found]) -> list[dict[str, Any]]:
+        from transvase.validators.archive_findings import FINDINGS
+
+        return [
+            {
+                "id": f.id,
+                "severity": f.severity,
+                "facts": f.facts,
+                "sentence": f.sentence(language),
+                "source": FINDINGS[f.id].source,
+            }
+            for f in found
+        ]
+
+    return {
+        "archive": name,
+        "kind": report.kind,
+        "verdict": "blocked" if report.problems else "nothing blocks",
+        "arrived": report.arrived,
+        "elsewhere": told(report.elsewhere),
+        "unchecked": told(report.not_checked),
+        "findings": told(sorted(report.findings, key=lambda f: f.severity != "block")),
+        "remaining": [{"act": act[language != "fr"], "findings": ids} for act, ids in _remaining(report).items()],
+        "checked": report.checked,
+    }
+
+
+def _remaining(report: Report) -> dict[tuple[str, str], list[str]]:
+    """What is left to do, who first, with the findings that ask for it; what asks nothing of anybody is left out."""
+    from transvase.validators.archive_findings import FINDINGS
+
+    acts: dict[tuple[str, str], list[str]] = {}
+    for found in (*report.findings, *report.elsewhere, *report.not_checked):
+        finding = FINDINGS[found.id]
+        ids = acts.setdefault((finding.act_fr, finding.act), [])
+        if found.id not in ids:
+            ids.append(found.id)
+    return {act: ids for act, ids in acts.items() if act[0]}
+
+
+def _grouped(found: Iterable[Found], language: str) -> Iterator[str]:
+    """Findings by kind in the order in which they were met; of many of one kind, the first ones and how many more."""
+    kinds: dict[str, list[Found]] = {}
+    for one in found:
+        kinds.setdefault(one.id, []).append(one)
+    for which, alike in kinds.items():
+        for one in alike[:_SHOWN]:
+            yield f"  {which}  {one.sentence(language)}"
+        if (more := len(alike) - _SHOWN) > 0:
+            text = _counted(more, "autre pareil", "autres pareils", "more alike", "more alike", language)
+            yield f"  {which}  … {text} (--json)"
+
+
+def _counted(count: int, one_fr: str, several_fr: str, one: str, several: str, language: str) -> str:
+    """A count with its noun: in French the plural begins at two, in English everything but one is plural."""
+    if language == "fr":
+        return f"{count} {several_fr if count > 1 else one_fr}"
+    return f"{count} {one if count == 1 else several}"

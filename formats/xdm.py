@@ -136,6 +136,7 @@ class XdmArchive:
         self._infos = self._zip.infolist()
         _refuse_unsafe(self._infos, file.seek(0, 2))
         self._by_name = {info.filename.upper(): info for info in self._infos}
+        self._ranks = {name: rank for rank, name in enumerate(self._by_name, 1)}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,8 +188,7 @@ class XdmArchive:
         """How a message names an entry: by its name when the layout prescribes it, else by its rank from 1."""
         if _PRESCRIBED.fullmatch(name):
             return name
-        rank = next((k for k, info in enumerate(self._infos, 1) if info.filename.upper() == name.upper()), 0)
-        return f"entry {rank} of the archive"
+        return f"entry {self._ranks.get(name.upper(), 0)} of the archive"
 
     def metadata(self, subset: str) -> Metadata:
         """Metadata of a folder given by `subsets`. `XdmRefused` without METADATA.XML, `MetadataUnreadable` when it is not XDS."""

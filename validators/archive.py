@@ -1,5 +1,7 @@
-"""Verifying a portability archive: recomputes every digest, opens every inner XDM, compares with the manifest, and says what it
-could not check. Streaming; refuses any container form but ours, so that with the whole-file digest any changed byte is found.
+"""Verifying an archive, of portability or plain IHE XDM: recomputes every digest, opens every inner XDM, compares with the manifest, and
+says what it could not check. Read-only and streaming. From Transvase's own archives it takes no container form but theirs, so that with
+the whole-file digest any changed byte is found; an archive of others may have any. What one patient's archive holds is examined by
+`archive_patient`.
 """
 
 from __future__ import annotations
@@ -8,243 +10,382 @@ import hashlib
 import io
 import re
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+from isal import isal_zlib
 
 from transvase.formats import xdm
-from transvase.formats.portability_manifest import ArchiveLine, Head, ManifestUnreadable, read
+from transvase.formats.portability_manifest import NAMESPACE, ArchiveLine, Head, ManifestUnreadable, read
 from transvase.formats.safe_xml import MAX_BYTES
-from transvase.validators import seal
+from transvase.formats.zip_window import window
+from transvase.validators import archive_patient, seal
+from transvase.validators.archive_findings import Found, found, of_refusal
+from transvase.validators.archive_patient import How, Tally
 
 _NAME = re.compile(r"PA\d{8}T\d{6}\.ZIP")
-_PATIENT = re.compile(r"PAT\d{5}\.ZIP")
-_TOP = re.compile(r"README\.TXT|MANIFEST\.XML|SIGN\.XML|DOCUMENTATION/.+|TRANSVERSE\.ZIP|PAT\d{5}\.ZIP|VIEWER/.+")
-_TRANSVERSE = re.compile(r"README\.TXT|TRANSVERSE/.+")
+_INNER = re.compile(r"PAT\d{5}\.ZIP|TRANSVERSE\.ZIP")
+_TOP = re.compile(r"README\.TXT|MANIFEST\.XML|SIGN\.XML|DOCUMENTATION/.*|TRANSVERSE\.ZIP|PAT\d{5}\.ZIP|VIEWER/.+")
+_TRANSVERSE = re.compile(r"README\.TXT|TRANSVERSE/.*")
 _CHUNK = 1 << 20
 # A text that shrinks more than this, and is not small, was made to fill a disk: same figure as for an XDM archive.
 _RATIO_FROM_BYTES = 1_000_000
 # All that the standard library raises on a hostile or damaged ZIP.
 _DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError,
             OverflowError, ValueError)  # fmt: skip
+# From so many patients on, compiling the schema costs less than it saves.
+_MANY = 2000
 
 Progress = Callable[[int, int], None]
+Kind = Literal["portability", "xdm", "unknown"]
 
 
 class Report(NamedTuple):
-    """What was found: one sentence per problem, what was checked, what could not be."""
+    """What was found. `findings` are those that block and those that warn; `arrived` counts what came, `elsewhere` says what did not and
+    where it went, `not_checked` what nobody looked at and why, `checked` counts what was compared (and bytes)."""
 
-    problems: list[str]
+    kind: Kind
+    findings: list[Found]
+    arrived: dict[str, int]
+    elsewhere: list[Found]
+    not_checked: list[Found]
     checked: dict[str, int]
-    unchecked: list[str]
+
+    @property
+    def problems(self) -> list[str]:
+        """Sentences of the findings that block, in English."""
+        return [f.sentence("en") for f in self.findings if f.severity == "block"]
+
+    @property
+    def unchecked(self) -> list[str]:
+        """Sentences of what was not checked, in English."""
+        return [f.sentence("en") for f in self.not_checked]
 
 
-def verify(path: Path, progress: Progress = lambda done, total: None, trusted: Sequence[Any] | None = None) -> Report:
-    """Verify an archive file and the digest beside it. Problems name members, never values.
+def verify(
+    path: Path,
+    progress: Progress = lambda done, total: None,
+    trusted: Sequence[Any] | None = None,
+    schema: Path | None = None,
+) -> Report:
+    """Verify an archive file and the digest beside it. Findings name members, never values.
 
     `trusted` (see `seal.authorities`) are the authorities that the signature must come from: with them, an unsigned archive is a
-    problem; without them (None), it is said not to be verified."""
-    found: list[str] = []
-    unchecked: list[str] = []
-    checked = {"bytes": 0, "patient archives": 0}
-    if not _NAME.fullmatch(path.name):
-        found.append(f"The archive's name is not of the form PAaaaammjjThhmmss.ZIP: {path.name}.")
-    beside = path.with_name(path.name + ".sha256")
-    try:
-        expected = beside.read_text(encoding="ascii").split()[0]
-    except (OSError, UnicodeDecodeError, IndexError):
-        expected = ""
-    if not re.fullmatch(r"[0-9a-f]{64}", expected):
-        unchecked.append(
-            "No digest of the whole file stands beside the archive: a change outside the inner archives may go unseen."
-        )
-        expected = ""
-    try:
-        with path.open("rb") as file:
-            checked["bytes"] = file.seek(0, io.SEEK_END)
-            file.seek(0)
-            if expected and _digest(file) != expected:
-                found.append("The file's SHA-256 differs from the one delivered beside it.")
+    problem; without them (None), it is said not to be verified. `schema` is CDA_extended.xsd, against which every CDA is checked;
+    `archive_patient.SchemaUnreadable` when it is no schema."""
+    return _Verification(progress, trusted, schema).report(path)
+
+
+class _Verification:
+    """One archive while it is verified."""
+
+    def __init__(self, progress: Progress, trusted: Sequence[Any] | None, schema: Path | None) -> None:
+        self.progress, self.trusted, self.schema = progress, trusted, schema
+        self.tally = Tally()
+        self.findings: list[Found] = []
+        self.unchecked: list[Found] = []
+        self.kind: Kind = "unknown"
+        # Before the archive is opened: a schema that is none is the caller's mistake.
+        self.valid = archive_patient.schema(schema, many=False) if schema else None
+
+    def report(self, path: Path) -> Report:
+        size = 0
+        try:
+            with path.open("rb") as file:
+                size = file.seek(0, io.SEEK_END)
+                expected = _beside(path)
+                file.seek(0)
+                if expected and _digest(file)[0] != expected:
+                    self.findings.append(found("ARC-DIGEST"))
+                self.contents(file, path.name)
+                if not expected and self.kind != "xdm":
+                    self.unchecked.insert(0, found("ARC-NOT-DIGEST"))
+        except OSError as error:
+            self.findings.append(found("ARC-READ", error=type(error).__name__))
+        if self.schema is None:
+            self.unchecked.append(found("ARC-NOT-SCHEMA"))
+        self.unchecked.append(found("ARC-NOT-MODELS"))
+        self.unchecked += [found(which, count=n) for which, n in self.tally.unchecked.items()]
+        elsewhere = [found(which, count=n) for which, n in sorted(self.tally.gone.items())]
+        checked = {"bytes": size, "patient archives": self.tally.arrived["patients"], **self.tally.checked}
+        return Report(self.kind, self.findings, dict(self.tally.arrived), elsewhere, self.unchecked, checked)
+
+    def contents(self, file: BinaryIO, name: str) -> None:
+        try:
             file.seek(0)
             with zipfile.ZipFile(file) as outer:
-                found += _tail(file)
-                found += list(_members(outer, checked, unchecked, progress, trusted))
-    except _DAMAGED:
-        found.append("The archive is not a readable ZIP file.")
-    except OSError as error:
-        found.append(f"The archive cannot be read ({type(error).__name__}).")
-    unchecked.append("PDF/A-1 conformity of the readable copies.")
-    return Report(found, checked, unchecked)
+                names = outer.namelist()
+                if "MANIFEST.XML" not in names and any(n.upper().startswith("IHE_XDM/") for n in names):
+                    self.kind = "xdm"
+                elif "MANIFEST.XML" in names or any(_INNER.fullmatch(n) for n in names):
+                    self.kind = "portability"
+                    self.findings += _Container(self, file, outer, name).findings()
+                else:
+                    self.findings.append(found("ARC-KIND"))
+        except _DAMAGED:
+            self.findings.append(of_refusal(xdm.XdmRefused("unreadable")))
+        if self.kind == "xdm":
+            self.alone(file)
+
+    def alone(self, file: BinaryIO) -> None:
+        """An IHE XDM archive by itself, as a mail of MSSanté brings it."""
+        file.seek(0)
+        self.tally.arrived["patients"] = 1
+        self.findings += archive_patient.examine(file, "", "", How(False, False, self.valid), self.tally)
+        self.tally.gone["ARC-GONE-NOT-STATED"] = 1
+        if self.trusted is not None:
+            self.findings.append(found("ARC-SIGN-MISSING"))
+        self.unchecked.append(found("ARC-NOT-ISSUER"))
 
 
-def _digest(file: io.BufferedReader) -> str:
-    digest = hashlib.sha256()
+class _Container:
+    """The outer ZIP of a portability archive."""
+
+    def __init__(self, run: _Verification, file: BinaryIO, outer: zipfile.ZipFile, name: str) -> None:
+        self.run, self.file, self.outer, self.name = run, file, outer, name
+        self.infos = outer.infolist()
+        self.names = [i.filename for i in self.infos]
+        self.own = self._own()
+
+    def _own(self) -> bool:
+        """Whether Transvase made it, by the namespace of its manifest; one without a readable manifest is held to our form."""
+        try:
+            with self.outer.open("MANIFEST.XML") as manifest:
+                head = manifest.read(4096)
+        except (KeyError, OSError, *_DAMAGED):
+            return True
+        return NAMESPACE.encode() in head or not head.strip()
+
+    def findings(self) -> Iterator[Found]:
+        run = self.run
+        if not _NAME.fullmatch(self.name):
+            yield found("ARC-NAME")
+        if len(set(self.names)) != len(self.names):
+            yield found("ARC-TWICE")
+        yield from _layout(self.names, _TOP, "ARC-LAYOUT" if self.own else "ARC-LAYOUT-OTHER")
+        for needed in ("README.TXT", "MANIFEST.XML", "TRANSVERSE.ZIP"):
+            if needed not in self.names:
+                yield found("ARC-MISSING", name=needed)
+        if not any(n.startswith("DOCUMENTATION/") for n in self.names):
+            yield found("ARC-MISSING", name="DOCUMENTATION")
+        if self.own:
+            yield from self.form()
+        else:
+            run.unchecked.append(found("ARC-FORM-OTHER"))
+        unsafe = [*_unsafe(self.infos, ""), *self.compressed()]
+        yield from unsafe
+        if unsafe:
+            return
+        for rank, info in enumerate(self.infos, 1):
+            if not _INNER.fullmatch(info.filename):
+                yield from _small(self.outer, info, rank, "")
+        if "MANIFEST.XML" in self.names:
+            yield from self.listed()
+        run.unchecked += [found("ARC-NOT-PDFA"), found("ARC-NOT-TRANSVERSE")]
+
+    def listed(self) -> Iterator[Found]:
+        """MANIFEST.XML, SIGN.XML, and each archive that the manifest lists."""
+        try:
+            if self.outer.getinfo("MANIFEST.XML").file_size > MAX_BYTES:
+                raise ManifestUnreadable
+            with self.outer.open("MANIFEST.XML") as file:
+                head, lines = read(file)  # type: ignore[arg-type]
+        except (ManifestUnreadable, OSError, *_DAMAGED) as error:
+            yield found("ARC-MANIFEST", error=type(error).__name__)
+            return
+        patients = sum(line.type == "PATIENT" for line in lines)
+        if head.patients != patients or head.transverse != len(lines) - patients:
+            yield found("ARC-MANIFEST-COUNTS")
+        yield from self.signature(head, lines)
+        present = {n for n in self.names if _INNER.fullmatch(n)}
+        for name in sorted(present - {line.name for line in lines}):
+            yield found("ARC-UNLISTED", name=name)
+        valid = self.run.valid
+        if self.run.schema and patients >= _MANY:
+            valid = archive_patient.schema(self.run.schema, many=True)
+        how = How(self.own, True, valid)
+        done: set[str] = set()
+        for line in lines:
+            # A name of the manifest may be anything: shown only when the layout prescribes it.
+            shown = line.name if _INNER.fullmatch(line.name) else ""
+            if line.type == "PATIENT" and not line.patient_id:
+                yield found("ARC-NO-PATIENT-ID", shown)
+            if line.type == "TRANSVERSE" and line.patient_id:
+                yield found("ARC-TRANSVERSE-PATIENT-ID", shown)
+            if line.name in done:
+                yield found("ARC-MANIFEST-TWICE", shown)
+            elif line.name in present:
+                yield from self.inner(line, how)
+                self.run.progress(len(done) + 1, len(lines))
+            else:
+                yield found("ARC-LISTED-ABSENT", name=shown or "?")
+            done.add(line.name)
+
+    def signature(self, head: Head, lines: list[ArchiveLine]) -> Iterator[Found]:
+        """SIGN.XML when there is one; that the archives are those of MANIFEST.XML is checked with each of them."""
+        if "SIGN.XML" not in self.names:
+            if self.run.trusted is not None:
+                yield found("ARC-SIGN-MISSING")
+            self.run.unchecked.append(found("ARC-NOT-SIGNED"))
+            return
+        if self.outer.getinfo("SIGN.XML").file_size > MAX_BYTES:
+            yield found("ARC-SIGN-LARGE")
+            return
+        try:
+            with self.outer.open("MANIFEST.XML") as file:
+                described = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            data = self.outer.read("SIGN.XML")
+        except (OSError, *_DAMAGED):
+            yield found("ARC-SIGN-DAMAGED")
+            return
+        present = {"MANIFEST.XML": described} | {line.name: line.sha256 for line in lines}
+        yield from seal.check(data, present, head, self.run.trusted, self.run.unchecked)
+
+    def form(self) -> Iterator[Found]:
+        """Only our container form: members back to back from the first byte to the directory, which ends the file, no comment."""
+        if self.outer.comment:
+            yield found("ARC-COMMENT")
+        self.file.seek(-22, io.SEEK_END)
+        # The standard library looks for the end record further up.
+        if self.file.read(4) != b"PK\x05\x06":
+            yield found("ARC-TAIL")
+        at = 0
+        for rank, info in enumerate(sorted(self.infos, key=lambda i: i.header_offset), 1):
+            if info.header_offset != at:
+                yield found("ARC-GAP", entry=rank)
+                return
+            wide = info.file_size >= 0xFFFFFFFF or info.compress_size >= 0xFFFFFFFF
+            at += 30 + len(info.filename.encode()) + (20 if wide else 0) + info.compress_size
+        if at != self.outer.start_dir:
+            yield found("ARC-GAP-END")
+
+    def compressed(self) -> Iterator[Found]:
+        """In our form an inner archive is always stored."""
+        for rank, info in enumerate(self.infos, 1):
+            if self.own and _INNER.fullmatch(info.filename) and info.compress_type != zipfile.ZIP_STORED:
+                yield found("ARC-COMPRESSED", entry=rank)
+
+    def inner(self, line: ArchiveLine, how: How) -> Iterator[Found]:
+        """An inner archive against its line of the manifest, then by itself."""
+        tally = self.run.tally
+        patient = line.type == "PATIENT"
+        tally.arrived["patients" if patient else "transverse archives"] += 1
+        info = self.outer.getinfo(line.name)
+        try:
+            with closing(self.opened(info)) as file:
+                digest, length, crc = _digest(file)
+                if length != line.size:
+                    yield found("ARC-SIZE", line.name)
+                if digest != line.sha256:
+                    yield found("ARC-HASH", line.name)
+                if crc != info.CRC:
+                    yield found("ARC-DAMAGED", line.name)
+                file.seek(0)
+                if patient:
+                    yield from archive_patient.examine(file, line.name, line.patient_id, how, tally)
+                else:
+                    with zipfile.ZipFile(file) as inside:
+                        yield from _transverse(inside, line.name, how.own, tally)
+        except _DAMAGED:
+            yield found("ARC-DAMAGED", line.name)
+
+    def opened(self, info: zipfile.ZipInfo) -> BinaryIO:
+        """An inner archive as a file: in place when it is stored, else expanded beside, without a name."""
+        # Compares the member's own header with the directory.
+        with self.outer.open(info) as member:
+            if info.compress_type == zipfile.ZIP_STORED:
+                return window(self.file, info)
+            expanded = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+            while chunk := member.read(_CHUNK):
+                expanded.write(chunk)
+            expanded.seek(0)
+            return expanded
+
+
+def _beside(path: Path) -> str:
+    """The SHA-256 that the file beside the archive gives; empty when there is none."""
+    try:
+        with path.with_name(path.name + ".sha256").open(encoding="ascii") as file:
+            expected = file.read(1000).split()[0]
+    except (OSError, UnicodeDecodeError, IndexError):
+        return ""
+    return expected if re.fullmatch(r"[0-9a-f]{64}", expected) else ""
+
+
+def _digest(file: BinaryIO) -> tuple[str, int, int]:
+    """SHA-256, length and CRC-32 of what is left of a file."""
+    digest, length, crc = hashlib.sha256(), 0, 0
     while chunk := file.read(_CHUNK):
         digest.update(chunk)
-    return digest.hexdigest()
+        crc = isal_zlib.crc32(chunk, crc)
+        length += len(chunk)
+    return digest.hexdigest(), length, crc
 
 
-def _members(
-    outer: zipfile.ZipFile,
-    checked: dict[str, int],
-    unchecked: list[str],
-    progress: Progress,
-    trusted: Sequence[Any] | None,
-) -> Iterator[str]:
-    infos = outer.infolist()
-    names = [i.filename for i in infos]
-    if len(set(names)) != len(names):
-        yield "The archive holds the same name twice."
-    for name in names:
-        if not _TOP.fullmatch(name) or ".." in name or "\\" in name:
-            yield f"Member {names.index(name) + 1} has a name that the layout does not know."
-    for needed in ("README.TXT", "MANIFEST.XML", "TRANSVERSE.ZIP"):
-        if needed not in names:
-            yield f"{needed} is missing."
-    if not any(n.startswith("DOCUMENTATION/") for n in names):
-        yield "DOCUMENTATION is missing."
-    yield from _form(outer, infos)
-    unsafe = list(_unsafe(infos))
-    yield from unsafe
-    if unsafe:
-        yield "The members were not opened."
-        return
-    for rank, info in enumerate(infos, 1):
-        if not info.filename.endswith(".ZIP") and not _intact(outer, info):
-            yield f"Member {rank} is damaged."
-    if "MANIFEST.XML" not in names:
-        return
-    try:
-        with outer.open("MANIFEST.XML") as file:
-            head, lines = read(file)  # type: ignore[arg-type]
-    except (ManifestUnreadable, OSError, *_DAMAGED) as error:
-        yield f"MANIFEST.XML cannot be read ({type(error).__name__})."
-        return
-    patients = [line for line in lines if line.type == "PATIENT"]
-    if head.patients != len(patients) or head.transverse != len(lines) - len(patients):
-        yield "MANIFEST.XML announces other counts than it lists."
-    yield from _signature(outer, head, lines, trusted, unchecked)
-    listed = {line.name for line in lines}
-    present = {n for n in names if _PATIENT.fullmatch(n) or n == "TRANSVERSE.ZIP"}
-    for name in sorted(present - listed):
-        yield f"{name} is present but not in MANIFEST.XML."
-    for done, line in enumerate(lines, 1):
-        if line.type == "PATIENT" and not line.patient_id:
-            yield f"{line.name}: MANIFEST.XML gives no patientId (PORT-60)."
-        if line.type == "TRANSVERSE" and line.patient_id:
-            yield f"{line.name}: MANIFEST.XML gives a patientId to a transverse archive (PORT-60)."
-        if line.name not in present:
-            yield f"{line.name} is in MANIFEST.XML but not in the archive."
-            continue
-        yield from _inner(outer, line.name, line.size, line.sha256, line.type == "PATIENT")
-        checked["patient archives"] += line.type == "PATIENT"
-        progress(done, len(lines))
+def _layout(names: list[str], known: re.Pattern[str], which: str, archive: str = "") -> Iterator[Found]:
+    for rank, name in enumerate(names, 1):
+        if ".." in name or "\\" in name:
+            yield found("ARC-LAYOUT", archive, entry=rank)
+        elif not known.fullmatch(name):
+            yield found(which, archive, entry=rank)
 
 
-def _signature(
-    outer: zipfile.ZipFile, head: Head, lines: list[ArchiveLine], trusted: Sequence[Any] | None, unchecked: list[str]
-) -> Iterator[str]:
-    """SIGN.XML when there is one; that the archives are those of MANIFEST.XML is checked with each of them."""
-    if "SIGN.XML" not in outer.namelist():
-        if trusted is not None:
-            yield "SIGN.XML is missing: the archive is not signed, and an authority was given."
-        unchecked.append("The archive is not signed (no SIGN.XML): the issuer is not proved.")
-        return
-    if outer.getinfo("SIGN.XML").file_size > MAX_BYTES:
-        yield f"SIGN.XML is larger than {MAX_BYTES} bytes."
-        return
-    try:
-        with outer.open("MANIFEST.XML") as file:
-            described = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-        data = outer.read("SIGN.XML")
-    except (OSError, *_DAMAGED):
-        yield "SIGN.XML is damaged."
-        return
-    present = {"MANIFEST.XML": described} | {line.name: line.sha256 for line in lines}
-    yield from seal.check(data, present, head, trusted, unchecked)
-
-
-def _form(outer: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[str]:
-    """Only our container form: members back to back from the first byte to the directory, no comment."""
-    if outer.comment:
-        yield "The ZIP carries a comment."
-    at = 0
-    for rank, info in enumerate(sorted(infos, key=lambda i: i.header_offset), 1):
-        if info.header_offset != at:
-            yield f"Bytes stand between the members before member {rank}."
-            return
-        wide = info.file_size >= 0xFFFFFFFF or info.compress_size >= 0xFFFFFFFF
-        at += 30 + len(info.filename.encode()) + (20 if wide else 0) + info.compress_size
-    if at != outer.start_dir:
-        yield "Bytes stand between the last member and the directory."
-
-
-def _tail(file: BinaryIO) -> Iterator[str]:
-    """The end record of the directory must be the end of the file: the standard library looks for it further up."""
-    file.seek(-22, io.SEEK_END)
-    if file.read(4) != b"PK\x05\x06":
-        yield "Bytes stand after the directory."
-
-
-def _unsafe(infos: list[zipfile.ZipInfo]) -> Iterator[str]:
-    """What is not opened: encryption, methods that are not ours, texts made to fill a disk; an inner archive is always stored."""
+def _unsafe(infos: list[zipfile.ZipInfo], archive: str) -> Iterator[Found]:
+    """What is not opened: encryption, methods that are not ours, texts made to fill a disk."""
     for rank, info in enumerate(infos, 1):
         if info.flag_bits & 0x2041:
-            yield f"Member {rank} is encrypted."
+            yield found("ARC-ZIP-ENCRYPTED", archive, entry=rank)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            yield f"Member {rank} uses another compression method than stored or deflate."
-        if info.filename.endswith(".ZIP") and info.compress_type != zipfile.ZIP_STORED:
-            yield f"Member {rank} is an archive and is compressed; it must be stored."
+            yield found("ARC-ZIP-METHOD", archive, entry=rank)
         if info.file_size > _RATIO_FROM_BYTES and info.file_size > xdm.MAX_RATIO * max(info.compress_size, 1):
-            yield f"Member {rank} is compressed more than {xdm.MAX_RATIO} times."
+            yield found("ARC-ZIP-RATIO", archive, entry=rank, most=xdm.MAX_RATIO)
 
 
-def _intact(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
-    """Read to its end, where the CRC is compared."""
+def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(info) as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _small(archive: zipfile.ZipFile, info: zipfile.ZipInfo, rank: int, where: str) -> Iterator[Found]:
+    """A member read to its end, where its CRC is compared."""
     try:
-        with archive.open(info) as file:
-            while file.read(_CHUNK):
+        if info.filename != "README.TXT":
+            for _ in _chunks(archive, info):
                 pass
+        elif not archive_patient.plain_text(_chunks(archive, info)):
+            yield found("ARC-README", where)
     except _DAMAGED:
-        return False
-    return True
+        yield found("ARC-DAMAGED", where, entry=rank)
 
 
-def _inner(outer: zipfile.ZipFile, name: str, size: int, sha256: str, patient: bool) -> Iterator[str]:
-    try:
-        with outer.open(name) as file:
-            digest, length = hashlib.sha256(), 0
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-                length += len(chunk)
-        if length != size:
-            yield f"{name}: its size differs from MANIFEST.XML."
-        if digest.hexdigest() != sha256:
-            yield f"{name}: its SHA-256 differs from MANIFEST.XML."
-        with outer.open(name) as file:
-            if patient:
-                for problem in xdm.problems(file):  # type: ignore[arg-type]
-                    yield f"{name}: {problem}"
-            else:
-                with zipfile.ZipFile(file) as inner:
-                    yield from (f"{name}: {problem}" for problem in _transverse(inner))
-    except _DAMAGED:
-        yield f"{name} is damaged."
-
-
-def _transverse(inner: zipfile.ZipFile) -> Iterator[str]:
+def _transverse(inner: zipfile.ZipFile, archive: str, own: bool, tally: Tally) -> Iterator[Found]:
     infos = inner.infolist()
     names = [i.filename for i in infos]
     if "README.TXT" not in names:
-        yield "README.TXT is missing."
+        yield found("ARC-MISSING", archive, name="README.TXT")
     if len(set(names)) != len(names):
-        yield "The archive holds the same name twice."
-    for rank, name in enumerate(names, 1):
-        if not _TRANSVERSE.fullmatch(name) or ".." in name or "\\" in name:
-            yield f"Member {rank} has a name that the layout does not know."
-    unsafe = list(_unsafe(infos))
+        yield found("ARC-TWICE", archive)
+    yield from _layout(names, _TRANSVERSE, "ARC-LAYOUT" if own else "ARC-LAYOUT-OTHER", archive)
+    unsafe = list(_unsafe(infos, archive))
     yield from unsafe
-    if not unsafe:
-        yield from (f"Member {rank} is damaged." for rank, info in enumerate(infos, 1) if not _intact(inner, info))
+    if unsafe:
+        return
+    for rank, info in enumerate(infos, 1):
+        if info.filename.startswith("TRANSVERSE/") and not info.is_dir():
+            tally.arrived["transverse files"] += 1
+        if not info.filename.startswith("TRANSVERSE/ORPHELIN/"):
+            yield from _small(inner, info, rank, archive)
+            continue
+        try:
+            lines = sum(chunk.count(b"\n") for chunk in _chunks(inner, info))
+        except _DAMAGED:
+            yield found("ARC-DAMAGED", archive, entry=rank)
+            continue
+        rows = info.filename.endswith(".JSONL")
+        tally.gone["ARC-GONE-ORPHAN-ROWS" if rows else "ARC-GONE-ORPHAN-BODIES"] += lines if rows else 1
