@@ -199,8 +199,9 @@ def _proposals(base: Any, document: str) -> list[dict[str, str]]:
     from transvase.model.codes.type_codes import CODES
 
     rows = base.execute(
-        "SELECT t.proposals FROM types t JOIN document d ON d.local_type IS NOT DISTINCT FROM t.local_type "
-        "AND d.type_code IS NOT DISTINCT FROM t.type_code WHERE d.key = $d",
+        "SELECT t.proposals FROM types t JOIN main.document e ON e.key = t.document "
+        "JOIN document d ON d.local_type IS NOT DISTINCT FROM e.local_type AND d.type_code IS NOT DISTINCT FROM e.type_code "
+        "WHERE d.key = $d",
         {"d": document},
     ).fetchall()
     return [{"code": c, "label": CODES[c].display} for (codes,) in rows for c in codes]

@@ -184,10 +184,11 @@ ORDER BY d.slot, d.patient, d.key"""
 
 
 def types() -> str:
-    """SQL: local_type, type_code, count, proposals: the local types without a usable national one, with the three current types of
+    """SQL: document, type_code, count, proposals: the local types without a usable national one, with the three current types of
     JDV_J07 whose labels look most like it, or whose code does when the mapping gives one that no value set holds.
 
-    A local type is a code or a label of the software. The resemblance is that of words: it proposes, it never maps."""
+    A local type is named by the first document that has it: it ought to be a code of the software, but some let people type it. The
+    resemblance is that of words: it proposes, it never maps."""
     labels = ", ".join(f"('{c}', {_text(TYPES[c].display)})" for c in _CURRENT)
     words = (
         "list_filter(string_split_regex(lower(strip_accents({})), '[^a-z0-9]+'), lambda w: w <> '' AND w NOT IN ("
@@ -196,7 +197,7 @@ def types() -> str:
     )
     return f"""
 WITH wanted AS (
-  SELECT local_type, type_code, count(*) AS count FROM document
+  SELECT local_type, type_code, count(*) AS count, min(key) AS document FROM document
   WHERE type_code IS NULL OR type_code NOT IN ({_list(_CURRENT)}) GROUP BY ALL
 ),
 asked AS (
@@ -214,9 +215,9 @@ scored AS (
 nearest AS (
   SELECT local_type, type_code, list(code ORDER BY round(score, 6) DESC, code)[:3] AS proposals FROM scored GROUP BY ALL
 )
-SELECT w.local_type, w.type_code, w.count, coalesce(n.proposals, []::VARCHAR[]) AS proposals
+SELECT w.document, w.type_code, w.count, coalesce(n.proposals, []::VARCHAR[]) AS proposals
 FROM wanted w LEFT JOIN nearest n ON n.local_type IS NOT DISTINCT FROM w.local_type AND n.type_code IS NOT DISTINCT FROM w.type_code
-ORDER BY w.count DESC, w.local_type, w.type_code"""
+ORDER BY w.count DESC, w.document"""
 
 
 def _text(value: str) -> str:

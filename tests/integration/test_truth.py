@@ -365,7 +365,9 @@ def test_an_objection_stands_against_what_it_names(world: World) -> None:
 
 def test_messages_follow_the_restrictions(world: World) -> None:
     """The matrix of sheet xdm-mssante, written a second time from the truth: what serves professionals, and what serves the patient."""
-    secret = world.column("SELECT d.key FROM document d JOIN patient p ON p.key = d.patient WHERE p.sensitive_connection")
+    secret = world.column(
+        "SELECT d.key FROM document d JOIN patient p ON p.key = d.patient WHERE p.sensitive_connection"
+    )
     masked, hidden, unseen = (world.truth[k] for k in MASKS)
     produced = world.column("SELECT key FROM document WHERE origin = 'produced'")
     assert world.found.carrying("VIS-MSS", "mss_pro") == (secret | unseen | masked - hidden) & produced
