@@ -39,7 +39,7 @@ _SUBSET = re.compile(r"IHE_XDM/([^/]+)/.+", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-# Why an archive is not opened, or an entry of it not read.
+# Why an archive is not opened.
 REFUSALS = {
     "unreadable": "the file is not a readable ZIP archive",
     "entries": "it holds more than {most} entries",
@@ -53,11 +53,15 @@ REFUSALS = {
     "link": "entry {entry} is a symbolic link",
     "large": "entry {entry} expands to more than {most} bytes",
     "ratio": "entry {entry} is compressed more than {most} times",
+}
+
+# Why an entry of an open archive is not read.
+UNREAD = {
     "absent": "the archive does not hold the entry asked for",
     "longer": "{where} is larger than the archive says",
     "shorter": "{where} is shorter than the archive says",
     "damaged": "{where} is damaged",
-    "tags": "{where} holds more than {most} tags",
+    "tags": "{where} holds more than {most} tags, or too many documents",
 }
 
 # What breaks the layout, the metadata or the digests of an archive.
@@ -85,10 +89,11 @@ DEFECTS = {
 
 
 class XdmRefused(ValueError):
-    """This archive is not opened, or an entry of it not read: it is no ZIP, or not a safe one. `kind` is a key of `REFUSALS`."""
+    """This archive is not opened, or an entry of it not read: it is no ZIP, or not a safe one. `kind` is a key of `REFUSALS` or of
+    `UNREAD`."""
 
     def __init__(self, kind: str, **facts: int | str) -> None:
-        super().__init__(REFUSALS[kind].format(**facts))
+        super().__init__((REFUSALS | UNREAD)[kind].format(**facts))
         self.kind = kind
         self.facts = facts
 
@@ -194,7 +199,8 @@ class XdmArchive:
         """Metadata of a folder given by `subsets`. `XdmRefused` without METADATA.XML, `MetadataUnreadable` when it is not XDS."""
         path = f"{subset}/METADATA.XML"
         data = self.read(path)
-        if data.count(b"<") > MAX_TAGS:
+        # Twice for each document, and as values a document weighs far more than its tag.
+        if data.count(b"<") > MAX_TAGS or data.count(b"ExtrinsicObject") > 4 * MAX_ENTRIES:
             raise XdmRefused("tags", where=self.label(path), most=MAX_TAGS)
         return read_metadata(data)
 

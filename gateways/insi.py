@@ -44,6 +44,8 @@ _TRAITS = ("NomNaissance", "ListePrenom", "Prenom", "Sexe", "DateNaissance", "Li
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _CODE = re.compile(r"[a-z]{2,12}_[0-9]{1,4}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Seconds in which a refusal of our certificate comes.
+_ALERT = 2.0
 # A peer that closes without a word refuses no certificate: that comes as an alert.
 _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # The public samples are under 2 kB.
@@ -150,7 +152,25 @@ class Insi:
             finally:
                 watch.cancel()
         except _Failed as failure:
+            if failure.code == "cut" and not expired.is_set():
+                self._probe()
             return Answer("later", "timeout" if expired.is_set() else failure.code)
+        finally:
+            connection.close()
+
+    def _probe(self) -> None:
+        """Connect again and say nothing. A server that refuses our certificate under TLS 1.3 answers the handshake, then hangs up: its
+        alert is lost when our request was already on the way. CertificateRefused when it comes."""
+        connection = http.client.HTTPSConnection(self._host, self._port, timeout=_ALERT, context=self._context)
+        try:
+            self._connect(connection)
+            connection.sock.recv(1)
+        except ssl.SSLError as error:
+            if not isinstance(error, _ENDED):
+                raise _refused(error) from None
+        except (_Failed, OSError):
+            # Another trouble, or a server that waits for us to speak: the cut was no refusal.
+            return
         finally:
             connection.close()
 

@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: commands, settings, errors, tables, rules, outcomes, mandated list, archive, requirements.
+"""Write docs/reference/ from the code: commands, settings, errors, tables, rules, findings, outcomes, mandated list, archive, requirements.
 
 `python tools/generate_docs.py` writes the pages; with `--check` it compares and exits 1 on a difference. What a page says is said
 in the code (docstrings, descriptions, catalogues); only headings and the sentence under each title are typed here.
@@ -25,6 +25,7 @@ from transvase.model.codes import mandated_documents
 from transvase.model.outcome import GROUPS, OUTCOMES
 from transvase.model.tables import TABLES
 from transvase.model.verdict import CATALOGUE, POLICIES
+from transvase.validators.archive_findings import FINDINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "reference"
@@ -210,6 +211,35 @@ def rules() -> str:
     return page("Rules", lead, table(head, rows))
 
 
+def archive_findings() -> str:
+    kinds = (
+        ("block", "Findings that block: the archive cannot be relied on, exit code 40"),
+        ("warning", "Warnings: to be known, the archive can be imported"),
+        ("info", "What did not arrive, and where it went"),
+        ("unchecked", "What is not checked, and why"),
+    )
+    head = ("finding", "French", "English", "who does what", "source")
+    parts = []
+    for severity, title in kinds:
+        rows = [
+            (f"`{f.id}`", _counts(f.fr), _counts(f.en), f.act_fr or "(personne)", f.source)
+            for f in FINDINGS.values()
+            if f.severity == severity
+        ]
+        parts.append(f"## {title}\n\n{table(head, rows)}")
+    lead = (
+        "What `transvase verify` may say of an archive. A finding stands after the place where it was met: inner archive, submission folder "
+        "and rank of the document, or rank of the entry in the ZIP; never a name of a patient nor a value of a record. The findings whose "
+        "name ends in CARRIED or OTHER are those of documents that Transvase did not write, or of archives that it did not make."
+    )
+    return page("Findings of verify", lead, *parts)
+
+
+def _counts(sentence: str) -> str:
+    """`[one|several]` of a sentence as it reads for several."""
+    return re.sub(r"\[[^\[\]|]*\|([^\[\]]*)\]", r"\1", sentence)
+
+
 def outcomes() -> str:
     lead = "Every document of the practice ends with exactly one of these, so the totals of the report add up to the input."
     rows = [(f"`{o.id}`", GROUPS[o.group][1], o.label_fr, o.label) for o in OUTCOMES.values()]
@@ -324,6 +354,7 @@ PAGES = {
     "errors.md": error_pages,
     "dictionary.md": dictionary,
     "rules.md": rules,
+    "archive-findings.md": archive_findings,
     "outcomes.md": outcomes,
     "mandated.md": mandated,
     "archive-format.md": archive_format,

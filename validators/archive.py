@@ -38,6 +38,9 @@ _RATIO_FROM_BYTES = 1_000_000
 # All that the standard library raises on a hostile or damaged ZIP.
 _DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, EOFError,
             OverflowError, ValueError)  # fmt: skip
+# A manifest lists at most 99,999 patients (PORT-46) and the transverse archive, of twelve tags each.
+_MAX_LINES = 100_000
+_MAX_TAGS = 2_000_000
 # From so many patients on, compiling the schema costs less than it saves.
 _MANY = 2000
 
@@ -191,10 +194,13 @@ class _Container:
     def listed(self) -> Iterator[Found]:
         """MANIFEST.XML, SIGN.XML, and each archive that the manifest lists."""
         try:
-            if self.outer.getinfo("MANIFEST.XML").file_size > MAX_BYTES:
+            info = self.outer.getinfo("MANIFEST.XML")
+            if info.file_size > MAX_BYTES or sum(c.count(b"<") for c in _chunks(self.outer, info)) > _MAX_TAGS:
                 raise ManifestUnreadable
-            with self.outer.open("MANIFEST.XML") as file:
+            with self.outer.open(info) as file:
                 head, lines = read(file)  # type: ignore[arg-type]
+            if len(lines) > _MAX_LINES:
+                raise ManifestUnreadable
         except (ManifestUnreadable, OSError, *_DAMAGED) as error:
             yield found("ARC-MANIFEST", error=type(error).__name__)
             return

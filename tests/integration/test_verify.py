@@ -82,7 +82,23 @@ def relisted(files: dict[str, bytes]) -> bytes:
 def test_a_good_archive_has_no_problem(practice):
     report = verify(practice.path)
     assert report.problems == []
-    assert report.checked == {"bytes": practice.path.stat().st_size, "patient archives": practice.facts["patients"]}
+    inner = [practice.inner(name) for name in practice.patients]
+    files = [n.split("/")[0] for names in inner for n in names if n[-1] != "/" and not n.endswith("METADATA.XML")]
+    cda = [n for names in inner for n in names if re.fullmatch(r"IHE_XDM/SUBSET01/DOC\d+\.XML", n)]
+    assert report.checked == {
+        "bytes": practice.path.stat().st_size,
+        "patient archives": practice.facts["patients"],
+        "documents": len(cda),
+        "readable copies": files.count("PDF"),
+    }
+    assert report.arrived == {
+        "patients": practice.facts["patients"],
+        "documents": files.count("IHE_XDM"),
+        "readable copies": files.count("PDF"),
+        "originals": files.count("ORIGINAUX"),
+        "transverse archives": 1,
+        "transverse files": sum(n.startswith("TRANSVERSE/") for n in practice.inner("TRANSVERSE.ZIP")),
+    }
 
 
 def test_what_could_not_be_checked_is_said(small, check, good):
@@ -425,7 +441,7 @@ def test_exit_codes_of_the_command(good, place, check, edit, digest, code):
     assert "Traceback" not in done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("transvase: ")]
     assert len(errors) == (1 if code else 0)
-    assert ("No digest of the whole file" in done.stdout) is (digest == "none")
+    assert ("ARC-NOT-DIGEST" in done.stdout) is (digest == "none")
 
 
 def test_a_missing_archive_is_a_bad_call(place):
@@ -438,7 +454,7 @@ def test_the_answer_as_json(good, place, check):
     check(good[:-1])
     done = command("verify", place / NAME, "--json")
     assert done.returncode == 40
-    assert json.loads(done.stdout)["problems"]
+    assert "ARC-DIGEST" in {f["id"] for f in json.loads(done.stdout)["findings"]}
 
 
 def test_the_name_of_the_file_is_part_of_the_form(check, good):
