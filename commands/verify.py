@@ -102,9 +102,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(report, path.name, language)))
     if blocking := len(report.problems):
-        # One problem is told without its number, which the sentence has in the plural.
-        count = Said("une ou plusieurs", "one or more") if blocking == 1 else blocking
-        raise ArchiveInvalid(path=path.name, count=count)
+        raise ArchiveInvalid(path=path.name, count=blocking)
     return 0
 
 

@@ -153,10 +153,10 @@ class OutputUnwritable(TransvaseError):
 
 
 class ArchiveInvalid(TransvaseError):
-    """Archive {path} fails verification with {count} problems; ask its issuer for an intact copy."""
+    """Archive {path} fails verification (problems: {count}); ask its issuer for an intact copy."""
 
     exit_code = 40
-    french = "L'archive {path} présente {count} anomalies ; demandez une copie intacte à son émetteur."
+    french = "L'archive {path} ne passe pas la vérification (anomalies : {count}) ; demandez une copie intacte à son émetteur."
 
 
 class CertificateRefused(TransvaseError):

@@ -348,7 +348,7 @@ def test_ctrl_c_while_exporting(office, refused):
     [
         (("check",), "La base cabinet.sqlite3 n'existe pas", "Database cabinet.sqlite3 does not exist"),
         (("explain", "1"), "Le dossier work ne contient pas", "Folder work holds no"),
-        (("verify", "bad.zip"), "L'archive bad.zip présente", "Archive bad.zip fails verification"),
+        (("verify", "bad.zip"), "L'archive bad.zip ne passe pas", "Archive bad.zip fails verification"),
     ],
 )
 def test_messages_in_both_languages(unread, refused, arguments, french, english):

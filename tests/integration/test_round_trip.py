@@ -297,7 +297,7 @@ def receiving(tmp_path) -> Path:
     return path
 
 
-def test_import_then_export_by_the_command_line(small, receiving, tmp_path):
+def test_port_14_import_then_export_by_the_command_line(small, receiving, tmp_path):
     done = command("import", small.path, "--settings", receiving)
     assert (done.returncode, done.stdout.count("non repris")) == (0, 0), done.stderr
     assert command("diff", small.work, tmp_path / "travail").returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections import Counter
 from datetime import timedelta
 
@@ -191,11 +192,12 @@ def test_two_scopes_of_one_second_are_two_exports(practice, rich, tmp_path):
         (EVERYTHING, Scope("UNITAIRE", patient=rich), Scope("UNITAIRE", patient=rich, judicial=True))
     ):
         export(practice, tmp_path / str(number), scope)
-        with next((tmp_path / str(number)).glob("PA*.ZIP")).open("rb") as file:
-            import zipfile
-
-            with zipfile.ZipFile(file) as archive, archive.open("MANIFEST.XML") as manifest:
-                ids.add(read(manifest)[0].export_id)
+        with (
+            next((tmp_path / str(number)).glob("PA*.ZIP")).open("rb") as file,
+            zipfile.ZipFile(file) as archive,
+            archive.open("MANIFEST.XML") as manifest,
+        ):
+            ids.add(read(manifest)[0].export_id)
     assert len(ids) == 3
 
 
@@ -288,3 +290,19 @@ def test_the_sensor_runs_what_waits_once(practice, doctor, rich, tmp_path, monke
             register.record(1, CLOCK, "failed", error="DiskFull")
         # A failure is the operator's: the sensor does not try again all night.
         assert isinstance(ask(), dg.SkipReason)
+
+
+def test_port_29_a_patient_without_a_qualified_identity_leaves_under_the_local_number(practice):
+    with zipfile.ZipFile(practice.path) as archive, archive.open("MANIFEST.XML") as manifest:
+        under = {line.name: line.patient_id for line in read(manifest)[1] if line.type == "PATIENT"}
+    with duckdb.connect() as base:
+        states = dict(
+            base.sql(f"SELECT patient, qualified FROM '{practice.work}/verdicts/identities.parquet'").fetchall()
+        )
+    seen = set()
+    for name in practice.patients:
+        key = orjson.loads(practice.inner(name)["DONNEES.JSON"])["patient"]["key"]
+        assert under[name].endswith("ISO^NH" if states[key] else "ISO^PI")
+        assert states[key] or under[name].startswith(f"{key}^^^")
+        seen.add(states[key])
+    assert seen == {True, False}

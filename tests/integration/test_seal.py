@@ -270,7 +270,9 @@ def test_the_same_key_signs_the_same_bytes_and_ours_verifies_them(export, struct
     assert verify(first, trusted=authorities(tmp_path / "own.pem")).problems == []
 
 
-def test_signed_or_not_is_said_in_the_readme_the_documentation_and_the_facts(small, files, practice_copy, signed):
+def test_port_83_signed_or_not_is_said_in_the_readme_the_documentation_and_the_facts(
+    small, files, practice_copy, signed
+):
     import orjson
 
     unsigned = small.members
@@ -496,7 +498,7 @@ def test_a_signature_made_again_by_the_same_hand_is_good(check, files, authority
         pytest.param(lambda a, s: (issue(owner(s), a.middle, key=rsa.generate_private_key(65537, 1024)), (a.middle,)), "algorithm is not accepted", id="short key"),
     ],
 )  # fmt: skip
-def test_a_certificate_that_does_not_answer_for_the_archive_is_reported(
+def test_port_82_a_certificate_that_does_not_answer_for_the_archive_is_reported(
     check, files, authority, structure, wrong, sentence
 ):
     pair, chain = wrong(authority, structure)

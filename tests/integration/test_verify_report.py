@@ -532,8 +532,8 @@ def test_the_report_is_told_in_order_in_one_language_and_nothing_is_written(prac
 def test_one_and_several_blocking_findings_are_said_rightly(members, patient, tmp_path):
     path = tmp_path / NAME
     for change, verdict, error in (
-        (lambda f: without(f, "DONNEES"), "1 constat bloquant,", "une ou plusieurs anomalies"),
-        (lambda f: without(f, "DONNEES|PDF/.*vaccination"), "2 constats bloquants,", "2 anomalies"),
+        (lambda f: without(f, "DONNEES"), "1 constat bloquant,", "(anomalies : 1)"),
+        (lambda f: without(f, "DONNEES|PDF/.*vaccination"), "2 constats bloquants,", "(anomalies : 2)"),
     ):
         path.write_bytes(sealed({**members, "PAT00001.ZIP": zipped(change(patient))}))
         done = command(path)

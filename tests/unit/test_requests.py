@@ -53,7 +53,7 @@ def test_a_scope_that_contradicts_itself(scope, said):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_port_05_06_07_deadlines(kind):
+def test_port_05_and_06_and_07_deadlines(kind):
     found = due(kind, RECEIVED)
     if kind == "UNITAIRE":
         assert found == (None, RECEIVED)
