@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from transvase.formats import cda
-from transvase.formats.cda import Act, CdaHeader, Organization, Party, Patient
+from transvase.formats.cda import Act, CdaHeader, Id, Organization, Party, Patient
 from transvase.formats.safe_xml import XmlRefused, element
 
 # The header ends where the body begins; a comment, a CDATA section or a prefix would make cutting by name unsafe.
@@ -24,6 +24,20 @@ _PIECES = (b"recordTarget", b"author", b"custodian", b"legalAuthenticator", b"do
 _TIME = re.compile(rb'<time value="([0-9+\-.]*)"/>')
 _INTERVAL = re.compile(
     rb'<effectiveTime>(?:<low value="([0-9+\-.]*)"/>)?(?:<high value="([0-9+\-.]*)"/>)?</effectiveTime>'
+)
+
+# Values of a document alone, in the order of the schema; one that an escape or a line break would change is not simple.
+_CHANGING = tuple(
+    map(
+        re.compile,
+        (
+            rb'<id root="([^"&\s]*)"',
+            rb"<title>([^<&\t\r\n]*)</title>",
+            rb'<effectiveTime value="([0-9+\-.]*)"',
+            rb'<setId root="([^"&\s]*)"',
+            rb'<versionNumber value="([0-9]{1,9})"',
+        ),
+    )
 )
 
 
@@ -70,7 +84,7 @@ def header(data: bytes) -> CdaHeader | None:
             else:
                 authenticator = party
     rest.append(data[at:end])
-    # What is left is short: parsed for each document, with the beginning of its body, which tells the level.
+    # What is left, with the beginning of the body, which tells the level, is the same for many documents but for a few values.
     level = data.find(b">", body.end() - 1) + 1
     if body[1] == b"nonXMLBody":
         text = data.find(b">", level) + 1
@@ -78,9 +92,8 @@ def header(data: bytes) -> CdaHeader | None:
     else:
         rest.append(data[end:level] + b"</structuredBody></component>")
     rest.append(b"</ClinicalDocument>")
-    try:
-        base = cda.header(element(b"".join(rest)))
-    except XmlRefused:
+    base = _rest(b"".join(rest))
+    if base is None:
         return None
     return base._replace(
         patient=patient or Patient(),
@@ -89,6 +102,47 @@ def header(data: bytes) -> CdaHeader | None:
         legal_authenticator=authenticator,
         custodian=custodian,
     )
+
+
+def _rest(text: bytes) -> CdaHeader | None:
+    """Header of what is no piece. Its values that change with each document are cut out in their order, which the schema fixes."""
+    kept: list[bytes] = []
+    values: list[bytes] = []
+    at = 0
+    for pattern in _CHANGING:
+        found = pattern.search(text, at)
+        if found is None:
+            return None
+        kept.append(text[at : found.start(1)])
+        values.append(found[1])
+        at = found.end(1)
+    interval = _INTERVAL.search(text, at)
+    low = high = b""
+    if interval is not None:
+        kept.append(text[at : interval.start()])
+        at, low, high = interval.end(), interval[1] or b"", interval[2] or b""
+    kept.append(text[at:])
+    base = _constant(b"".join(kept))
+    if base is None or (interval is not None and (base.encounter_low or base.encounter_high)):
+        return None
+    identifier, title, made, set_id, version = (v.decode() for v in values)
+    return base._replace(
+        id=Id(identifier, base.id.extension),
+        title=title,
+        effective_time=made,
+        set_id=Id(set_id, base.set_id.extension),
+        version=int(version),
+        encounter_low=low.decode() or base.encounter_low,
+        encounter_high=high.decode() or base.encounter_high,
+    )
+
+
+@lru_cache(maxsize=512)
+def _constant(text: bytes) -> CdaHeader | None:
+    try:
+        return cda.header(element(text))
+    except XmlRefused:
+        return None
 
 
 def _cut(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:

@@ -126,7 +126,10 @@ def test_a_variant_reads_the_same_or_is_declined(one, old, new):
 def test_a_title_that_looks_like_a_tag_is_text(one, name):
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     data = re.sub("<title>[^<]*", lambda _: f"<title>{escaped}", one, count=1).encode()
-    assert cda_pieces.header(data) == whole(data)
+    pieces = cda_pieces.header(data)
+    # An escape is left to the parser.
+    assert (pieces is None) is ("&" in escaped)
+    assert pieces is None or pieces == whole(data)
     assert whole(data).title == name
 
 
