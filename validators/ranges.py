@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transvase.formats.canonical import literal
@@ -17,6 +18,8 @@ from transvase.model.slot import SLOTS, lots
 
 # Documents, versions and patients asked about at a time.
 _ROWS = 16_384
+# Rows written together.
+_WRITTEN = 16_384
 # The tables of a patient that a query sees a range of; those of the practice it sees whole.
 _ASKED = ("patient", "document", "document_version", "objection")
 _COMPARED = ("identities", "across")
@@ -58,13 +61,16 @@ def in_ranges(base: duckdb.DuckDBPyConnection, work: Path, building: Path, queri
         def ask(names: Iterable[str], practice_wide: bool = False) -> None:
             for name in names:
                 base.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {queries[name]}").fetchall()
-                found = base.sql(f"FROM temp.{name}").to_arrow_table()
+                found = base.sql(f"FROM temp.{name}").to_arrow_reader(_WRITTEN)
                 if name not in writers:
                     writer = pq.ParquetWriter(
                         building / f"{name}.parquet", found.schema, compression="zstd", use_dictionary=False
                     )
                     writers[name] = stack.enter_context(writer)
-                writers[name].write_table(found)
+                for batch in found:
+                    writers[name].write_batch(batch)
+                found.close()
+                pa.default_memory_pool().release_unused()
                 if name == "verdict" and practice_wide:
                     # What stands against a professional stands against documents of every range, and is written with the first.
                     base.execute(
