@@ -40,8 +40,8 @@ from transvase.model.slot import BUCKETS, PATIENTS_PER_LOT, SLOTS_PER_BUCKET, Lo
 from transvase.model.tables import TABLES
 
 _CHUNK = 1 << 20
-# From so many patients on, compiling the schema costs less than it saves (a second in each worker, against 1.5 ms a patient).
-MANY = 2000
+# From about so many patients on, compiling the schema costs less than it saves (a second in each worker, against 1.7 ms a patient).
+MANY = 500
 # Clock of an export that was begun and not finished: going on with it makes its finished parts serve.
 PENDING = Path("parts") / "clock"
 # (patients done, documents done, patients in all)
