@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import pybase64
-
+from transvase.exporters.cda import sections
 from transvase.exporters.cda.entries import allergy, family, habit, problem, procedure, result, treatment
 from transvase.exporters.cda.entries.wording import NEGATION, label
 from transvase.exporters.cda.header import Signatory, Structure
@@ -29,8 +28,6 @@ EVENT = '<code code="34117-2" displayName="Historique et clinique" codeSystem="2
 
 # A synthesis is read in a consultation: about two blood tests of thirty lines, whose coded form is in their own documents.
 RESULTS_SHOWN = 50
-
-NOT_RECORDED = "Non renseigné"
 
 
 def attending_participant(doctor: Signatory | None, organisation: Structure | None = None) -> str:
@@ -65,20 +62,6 @@ class _Part:
     write: Writer
 
 
-def _head(arc: int, title: str, code: str, display: str, *templates: str) -> str:
-    """The start of a section up to its title; `{ids}` stands for the root of the identifiers."""
-    return (
-        "<component><section>"
-        + "".join(f'<templateId root="{root}"/>' for root in templates)
-        + f'<id root="{{ids}}.{arc}"/><code code="{code}" displayName="{display}" codeSystem="2.16.840.1.113883.6.1"'
-        + f' codeSystemName="LOINC"/><title>{title}</title>'
-    )
-
-
-def _columns(names: tuple[str, ...]) -> str:
-    return f'<table border="0"><thead><tr>{"".join(f"<th>{name}</th>" for name in names)}</tr></thead><tbody>'
-
-
 # Last arc of the identifiers of entries, one for each table: a problem that moves to the history keeps its identifier.
 _PROBLEM_ROWS, _ALLERGY_ROWS, _TREATMENT_ROWS, _FACTOR_ROWS = 101, 102, 103, 104
 
@@ -93,7 +76,7 @@ def _part(
     write: Writer,
     *roots: str,
 ) -> _Part:
-    return _Part(title, _head(section, title, *loinc, *roots), arc, mark, _columns(columns), write)
+    return _Part(title, sections.head(section, title, *loinc, *roots), arc, mark, sections.columns(columns), write)
 
 
 _PROBLEMS = _part(
@@ -194,24 +177,24 @@ _TREATMENTS = _part(
     "1.2.250.1.213.1.1.2.143",
 )
 
-_CONCLUSIONS_HEAD = _head(
+_CONCLUSIONS_HEAD = sections.head(
     1,
     "Pathologies, antécédents, allergies et facteurs de risque",
     "46612-8",
     "Conclusions de synthèse",
     "1.2.250.1.213.1.1.2.29",
 )
-_PATHOLOGY_HEAD = _head(
+_PATHOLOGY_HEAD = sections.head(
     2, "Pathologies, antécédents et allergies", "34117-2", "Historique et physique", "1.2.250.1.213.1.1.2.30"
 )
-_RISK_HEAD = _head(
+_RISK_HEAD = sections.head(
     3,
     "Facteurs de risque",
     "57207-3",
     "Facteurs de risque présents ou passés affectant l'état de santé et/ou une circonstance",
     "1.2.250.1.213.1.1.2.31",
 )
-_RESULTS_HEAD = _head(
+_RESULTS_HEAD = sections.head(
     12,
     "Résultats d'examens",
     "30954-2",
@@ -219,15 +202,14 @@ _RESULTS_HEAD = _head(
     "1.3.6.1.4.1.19376.1.5.3.1.3.27",
     "1.2.250.1.213.1.1.2.150",
 )
-_RESULTS_COLUMNS = _columns(result.COLUMNS)
-_PLAN_HEAD = _head(13, "Traitement au long cours", "18776-5", "Plan de traitement", "1.2.250.1.213.1.1.2.32")
-_COPY_HEAD = _head(15, "Copie du document", "55108-5", "Copie du document", "1.2.250.1.213.1.1.2.243")
+_RESULTS_COLUMNS = sections.columns(result.COLUMNS)
+_PLAN_HEAD = sections.head(13, "Traitement au long cours", "18776-5", "Plan de traitement", "1.2.250.1.213.1.1.2.32")
 
 
 def _absent(part: _Part, rows: list[Any]) -> str:
     """What the parent says of a sub-section that is not there: nothing affirmed, nothing denied, but what was asked is named."""
     asked = f" ({' ; '.join(label(row.label) for row in rows)})" if rows else ""
-    return f"<item>{part.title} : {NOT_RECORDED.lower()}{asked}</item>"
+    return f"<item>{part.title} : {sections.NOT_RECORDED.lower()}{asked}</item>"
 
 
 def _with_parts(head: str, ids: str, parts: tuple[tuple[_Part, list[Any]], ...]) -> str:
@@ -250,7 +232,7 @@ def _with_parts(head: str, ids: str, parts: tuple[tuple[_Part, list[Any]], ...])
 def _results(rows: list[Any], ids: str) -> str:
     head = _RESULTS_HEAD.replace("{ids}", ids, 1)
     if not rows:
-        return f"{head}<text>{NOT_RECORDED}</text></section></component>"
+        return f"{head}<text>{sections.NOT_RECORDED}</text></section></component>"
     kept = result.latest(rows, RESULTS_SHOWN)
     told = (
         f"Les {len(kept)} résultats de biologie les plus récents, sur {len(rows)} au dossier."
@@ -260,27 +242,6 @@ def _results(rows: list[Any], ids: str) -> str:
     return (
         f"{head}<text><paragraph>{told}</paragraph>{_RESULTS_COLUMNS}{result.write(kept)}</tbody></table></text>"
         "</section></component>"
-    )
-
-
-def _copy(pdf: bytes, ids: str) -> str:
-    """Section FR-Document-PDF-copie (sheet, section 7)."""
-    return (
-        f"{_COPY_HEAD.replace('{ids}', ids, 1)}"
-        '<text><paragraph ID="copie">Copie du document au format PDF</paragraph><renderMultiMedia referencedObject="pdf"/></text>'
-        '<entry><organizer classCode="CLUSTER" moodCode="EVN"><templateId root="1.2.250.1.213.1.1.3.18"/>'
-        f'<id root="{ids}.15.1"/>'
-        '<code code="55107-7" displayName="Document attaché" codeSystem="2.16.840.1.113883.6.1" codeSystemName="LOINC"/>'
-        '<statusCode code="completed"/><component><observation classCode="OBS" moodCode="EVN">'
-        '<templateId root="1.3.6.1.4.1.19376.1.5.3.1.4.13"/><templateId root="1.2.250.1.213.1.1.3.48"/>'
-        f'<templateId root="1.2.250.1.213.1.1.3.48.18"/><id root="{ids}.15.2"/>'
-        '<code code="69764-9" displayName="Type de document" codeSystem="2.16.840.1.113883.6.1" codeSystemName="LOINC"/>'
-        '<text><reference value="#copie"/></text><statusCode code="completed"/><effectiveTime nullFlavor="NA"/>'
-        '<value xsi:type="CD" code="55108-5" displayName="Copie du document" codeSystem="2.16.840.1.113883.6.1"'
-        ' codeSystemName="LOINC"/></observation></component>'
-        '<component><observationMedia classCode="OBS" moodCode="EVN" ID="pdf">'
-        f'<value mediaType="application/pdf" representation="B64">{pybase64.b64encode(pdf).decode("ascii")}</value>'
-        "</observationMedia></component></organizer></entry></section></component>"
     )
 
 
@@ -326,5 +287,5 @@ def body(record: Record, ids: str, pdf: bytes | None = None) -> str:
         f"<component><structuredBody>{_CONCLUSIONS_HEAD.replace('{ids}', ids, 1)}{pathology}{risks}</section></component>"
         f"{_results(record.get('lab_result', []), ids)}"
         f"{_with_parts(_PLAN_HEAD, ids, ((_TREATMENTS, record.get('treatment', [])),))}"
-        f"{_copy(pdf, ids) if pdf is not None else ''}</structuredBody></component>"
+        f"{sections.pdf_copy(pdf, ids, 15) if pdf is not None else ''}</structuredBody></component>"
     )
