@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transvase.formats.canonical import LAYOUT
 from transvase.model.slot import slot
 from transvase.model.table import Kind, Table
 from transvase.sources.sorting import Sorter
@@ -22,8 +23,7 @@ from transvase.sources.sqlite import decode
 
 # A row group of a table: what a reader of a lot opens, and what stands in memory while it is written.
 _GROUP_ROWS, _GROUP_BYTES = 8192, 4 << 20
-# Dictionaries would hold keys and dates, which seldom repeat: a third more bytes and half more time.
-_LAYOUT = {"compression": "zstd", "compression_level": 3, "use_dictionary": False, "store_schema": False}
+_LAYOUT = {**LAYOUT, "compression_level": 3, "store_schema": False}
 
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
 

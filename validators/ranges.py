@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transvase.formats.canonical import literal
+from transvase.formats.canonical import LAYOUT, literal
 from transvase.model.slot import SLOTS, lots
 
 # Documents, versions and patients asked about at a time.
@@ -63,9 +63,7 @@ def in_ranges(base: duckdb.DuckDBPyConnection, work: Path, building: Path, queri
                 base.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {queries[name]}").fetchall()
                 found = base.sql(f"FROM temp.{name}").to_arrow_reader(_WRITTEN)
                 if name not in writers:
-                    writer = pq.ParquetWriter(
-                        building / f"{name}.parquet", found.schema, compression="zstd", use_dictionary=False
-                    )
+                    writer = pq.ParquetWriter(building / f"{name}.parquet", found.schema, **LAYOUT)
                     writers[name] = stack.enter_context(writer)
                 for batch in found:
                     writers[name].write_batch(batch)
