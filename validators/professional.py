@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ import duckdb
 
 from transvase.errors import BadCall, Said
 from transvase.formats.canonical import literal
+from transvase.model.codes.author_specialties import CODES as SPECIALTIES
+from transvase.model.codes.facility_types import CODES as FACILITIES
+from transvase.model.codes.practice_settings import CODES as SETTINGS
 from transvase.model.verdict import Policy
 from transvase.validators.identity import comparable
 
@@ -99,12 +103,26 @@ def _severity(policy: Policy) -> str:
     return f"CASE WHEN fault = 'KEY SIREN' OR kind = 'TECHNICAL' THEN 'warning' WHEN kind IN ('TEST', 'KEY') THEN '{soft}' ELSE 'block' END"
 
 
-def verdicts(policy: Policy, struct_idnat: str = "") -> str:
+def _uncoded(rule: str, table: str, column: str, codes: Iterable[str], given: str = "") -> str:
+    """SQL: records whose code is none of a national set, that documents say and metadata demand: a warning for either destination.
+    `given` is what the operator says of the first structure, in place of its own."""
+    listed = ", ".join(f"'{c}'" for c in codes)
+    said = (
+        f"CASE WHEN key = (SELECT min(key) FROM {table}) THEN {literal(given)} ELSE {column} END" if given else column
+    )
+    return (
+        f"SELECT slot, NULL::VARCHAR AS patient, '{table}' AS record_table, key, '{rule}' AS rule, destination, 'warning' AS severity, "
+        f"'{table}.{column}' AS evidence FROM {table} CROSS JOIN (VALUES ('dmp'), ('portability')) AS d(destination) "
+        f"WHERE coalesce({said}, '') NOT IN ({listed})"
+    )
+
+
+def verdicts(policy: Policy, struct_idnat: str = "", facility_type: str = "") -> str:
     """SQL: verdict rows of professionals, structures and correspondents.
 
-    `struct_idnat` is the operator's, which stands on documents in place of that of the first structure. A wrong identifier blocks the
-    DMP, where the author's is mandatory and the structure must agree with the card (sections 3 and 4); the archive leaves with it and
-    says so. A correspondent signs nothing: warnings for the archive, and no identifier is no fault."""
+    `struct_idnat` and `facility_type` are the operator's, which stand on documents in place of those of the first structure.
+    A wrong identifier blocks the DMP, where the author's is mandatory and the structure must agree with the card (sections 3 and 4);
+    the archive leaves with it and says so. A correspondent signs nothing: warnings for the archive, and no identifier is no fault."""
     given = struct_idnat.replace("'", "''")
     first = f"CASE WHEN '{given}' <> '' AND key = (SELECT min(key) FROM practice) THEN '{given}' ELSE struct_idnat END"
     both = "CROSS JOIN (VALUES ('dmp'), ('portability')) AS d(destination)"
@@ -120,6 +138,12 @@ WITH faults AS (
 kinds AS (SELECT *, split_part(fault, ' ', 1) AS kind, trim(place || ' ' || split_part(fault, ' ', 2)) AS evidence FROM faults WHERE fault IS NOT NULL)
 SELECT slot, patient, record_table, key AS record_key, family || kind AS rule, destination, {severity} AS severity, evidence
 FROM kinds {both}
+UNION ALL
+{_uncoded("PRO-SPECIALTY", "practitioner", "specialty", SPECIALTIES)}
+UNION ALL
+{_uncoded("STR-FACILITY", "practice", "facility_type", FACILITIES, facility_type)}
+UNION ALL
+{_uncoded("STR-SETTING", "practice", "practice_setting", SETTINGS)}
 UNION ALL
 SELECT slot, patient, 'correspondent', key, 'PRO-ID-' || split_part(fault, ' ', 1), 'portability', 'warning',
   trim('correspondent.idnat ' || split_part(fault, ' ', 2))

@@ -49,6 +49,16 @@ def _named(*flags: str) -> str:
     return f"concat_ws(' ', {', '.join(cases)})"
 
 
+def _unsigned(rule: str, where: str, author: str, when: str) -> str:
+    """SQL: documents held back or restricted by an act that names no author or no day; another's restriction is for them to prove."""
+    return (
+        f"SELECT slot, patient, 'document', key, '{rule}', 'dmp', 'warning', concat_ws(' ', "
+        f"CASE WHEN coalesce(trim({author}), '') = '' THEN 'document.{author}' END, "
+        f"CASE WHEN try_cast(left({when}, 10) AS DATE) IS NULL THEN 'document.{when}' END) AS missing "
+        f"FROM document WHERE origin = 'produced' AND {where} AND missing <> ''"
+    )
+
+
 def findings(today: date) -> str:
     """SQL: slot, patient, record_table, record_key, rule, destination, severity, evidence for objections, restrictions and secret
     connections. `today` is the day of the run, local; a document is judged at the age its patient had on the day of the act.
@@ -84,6 +94,13 @@ def findings(today: date) -> str:
         "CASE WHEN coalesce(trim(recorded_by), '') = '' THEN 'objection.recorded_by' END) AS missing FROM objection WHERE missing <> ''",
         "SELECT slot, patient, 'document', key, 'DOC-WITHHELD', 'dmp', 'block', 'document.withheld' FROM document "
         "WHERE coalesce(withheld, '') <> ''",
+        _unsigned("DOC-WITHHELD-INCOMPLETE", "coalesce(withheld, '') <> ''", "withheld_by", "withheld_at"),
+        _unsigned(
+            "VIS-INCOMPLETE",
+            "(coalesce(masked_ps, false) OR coalesce(invisible_patient, false) OR coalesce(invisible_representatives, false))",
+            "visibility_by",
+            "visibility_at",
+        ),
         rows("DOC-MASKED", "d.hidden", evidence=hidden),
         rows(
             "VIS-ADULT",

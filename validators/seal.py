@@ -320,17 +320,21 @@ def _owner(certificate: Any, head: Head, unchecked: list[Found]) -> Iterator[Fou
 
 
 def _reaches(signed: Signed, trusted: Sequence[Any]) -> bool:
-    """Whether the certificate reaches an authority at the signing time."""
+    return reaches(signed.certificate, signed.others, signed.time, trusted)
+
+
+def reaches(certificate: Any, others: Sequence[Any], time: datetime, trusted: Sequence[Any]) -> bool:
+    """Whether a signer's certificate reaches an authority at an instant, by way of the certificates that came with it."""
     # Each certificate is visited once, nearest first, so that certificates that sign each other in circles end.
-    waiting = [signed.certificate]
+    waiting = [certificate]
     known = list(waiting)
     depth = 0
     while waiting:
         if any(certificate == anchor for certificate in waiting for anchor in trusted):
             return True
         nearer, waiting = waiting, []
-        for issuer in (*trusted, *signed.others):
-            if issuer not in known and any(_issued(c, issuer, signed.time, depth) for c in nearer):
+        for issuer in (*trusted, *others):
+            if issuer not in known and any(_issued(c, issuer, time, depth) for c in nearer):
                 known.append(issuer)
                 waiting.append(issuer)
         depth += 1

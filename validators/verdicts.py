@@ -31,6 +31,7 @@ def judge(
     before_obligation: bool = False,
     mandated: Iterable[MandatedDocument] = MANDATED.values(),
     struct_idnat: str = "",
+    facility_type: str = "",
     cog: Path | None = None,
     directory: Path | None = None,
     mailboxes: Path | None = None,
@@ -38,7 +39,8 @@ def judge(
 ) -> dict[str, Any]:
     """Write the verdict files; counts by rule, destination and severity, and documents by outcome.
 
-    `clock` is local time of the practice. `struct_idnat` stands on documents in place of the database's. `cog` is the operator's table
+    `clock` is local time of the practice. `struct_idnat` and `facility_type` stand on documents in place of the database's.
+    `cog` is the operator's table
     of places of birth (`identity.load_places`); `directory` and `mailboxes` are local copies of the public extractions of professionals
     and of their MSSanté addresses (`professional.load_extractions`): without them nothing is said of what they would tell. Raises
     WorkMissing, DiskFull, BadCall."""
@@ -64,7 +66,7 @@ def judge(
                 professional.correspondents(directory is not None, mailboxes is not None) + " ORDER BY m.slot, m.key",
             )
             # Two records of one person may stand in any slots; professionals stand in none; INSi's answers are no table.
-            across = [identity.doubts(), professional.verdicts(policy, struct_idnat)]
+            across = [identity.doubts(), professional.verdicts(policy, struct_idnat, facility_type)]
             if insi is not None:
                 base.register(calls.EVIDENCE, calls.verdict_rows(calls.evidence(insi)))
                 across.append(calls.evidence_sql())

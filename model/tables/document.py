@@ -73,6 +73,23 @@ DOCUMENT = Table(
             "Motif de non-transmission.",
         ),
         Column(
+            "withheld_by",
+            Kind.TEXT,
+            "Professional who decided not to transmit it.",
+            "Auteur de la non-transmission.",
+            references="practitioner",
+        ),
+        Column("withheld_at", Kind.INSTANT, "When that was decided.", "Date de la non-transmission."),
+        Column(
+            "visibility_by",
+            Kind.TEXT,
+            "Professional who restricted its visibility (the three flags above).",
+            "Auteur de la restriction de visibilité.",
+            references="practitioner",
+        ),
+        Column("visibility_at", Kind.INSTANT, "When it was restricted.", "Date de la restriction."),
+        Column("visibility_reason", Kind.TEXT, "Reason of the restriction, as written.", "Motif de la restriction."),
+        Column(
             "fed_state",
             Kind.TEXT,
             "What a former software did with it: never fed, fed, fed then deleted, unknown.",

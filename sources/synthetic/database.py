@@ -16,6 +16,8 @@ from typing import Any
 Cells = dict[str, Any]
 
 SCHEMA = Path(__file__).with_name("schema.sql")
+# Version of the product whose schema that is, then what gives the older ones.
+LATEST, OLDER = "8", {"7": Path(__file__).with_name("vintage.7.sql")}
 # Large pages make short overflow chains: bodies are written at almost the speed of a plain file.
 PAGE = 32768
 # Rows held per table before they are written; bodies flush earlier, by bytes, so that memory stays at some MB.
@@ -101,11 +103,16 @@ class Database:
         if table == "T_DOC_CONTENU":
             self._bytes = 0
 
-    def finish(self) -> dict[str, int]:
-        """Write what is held, close the file; rows by table."""
+    def finish(self, vintage: str = LATEST) -> dict[str, int]:
+        """Write what is held, make the file one of that version of the product, close it; rows by table."""
         for table in self.columns:
             self._flush(table)
         self._connection.execute("COMMIT")
+        if vintage in OLDER:
+            self._connection.executescript(OLDER[vintage].read_text(encoding="utf-8"))
+            execute = self._connection.execute
+            held = [name for (name,) in execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
+            self.rows = Counter({t: execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in held})
         self._connection.close()
         return dict(sorted(self.rows.items(), key=itemgetter(0)))
 

@@ -184,6 +184,11 @@ def _observe_document(truth: Truth, document: Cells, versions: list[Cells], toda
     ):
         if document.get(column):
             truth.mark(code, key)
+    if document.get("DOC_NT_MOTIF") and not (document.get("DOC_NT_ITV") and document.get("DOC_NT_DT")):
+        truth.mark("WITHHELD_INCOMPLETE", key)
+    hidden = any(document.get(c) for c in ("DOC_MASQ_PS", "DOC_INV_PAT", "DOC_INV_REP"))
+    if hidden and not (document.get("DOC_CONF_ITV") and document.get("DOC_CONF_DT")):
+        truth.mark("VISIBILITY_INCOMPLETE", key)
     fed = document["DOC_DMP"]
     if fed is None:
         truth.mark("UNKNOWN_HISTORY", key)
@@ -672,8 +677,8 @@ def _professionals(record: Record, rng: Random, truth: Truth) -> None:
     _qualified(record)
     record.patient["PAT_DMP"] = "O"
     calendar = record.cabinet.calendar
-    for kind, number, tolerated in faulty.PROFESSIONALS:
-        doctor, new = faulty.professional(record.cabinet, kind, number)
+    for kind, number, tolerated, specialty in faulty.PROFESSIONALS:
+        doctor, new = faulty.professional(record.cabinet, kind, number, specialty)
         if new:
             truth.mark(kind, doctor.key)
         document = record.document("CERTIF", calendar.today - 30, 600, doctor=doctor, body=Body("printed", 0.4))
@@ -683,8 +688,8 @@ def _professionals(record: Record, rng: Random, truth: Truth) -> None:
 
 def _sites(record: Record, rng: Random, truth: Truth) -> None:
     if "STRUCTURE_FORM" not in truth.keys:
-        for rank, (kind, nature, number) in enumerate(faulty.SITES):
-            truth.mark(kind, faulty.site(record.cabinet, rank, nature, number))
+        for rank, one in enumerate(faulty.SITES):
+            truth.mark(one.kind, faulty.site(record.cabinet, rank, one))
 
 
 def _correspondents(record: Record, rng: Random, truth: Truth) -> None:
@@ -821,11 +826,18 @@ KINDS: dict[str, Kind] = {
         Kind("SECRET_VISIBLE", "Document que verront les représentants légaux d'un mineur en connexion secrète.", "document",
              "", _of_age(16, "ORDO_MED", secret=True)),
         Kind("SECRET_ADULT", "Connexion secrète demandée pour un majeur.", "patient", "", _of_age(40, "ORDO_MED", secret=True)),
+        Kind("WITHHELD_INCOMPLETE", "Non transmis sans que l'auteur ou la date soient enregistrés.", "document",
+             "", _with(DOC_NT_MOTIF=words.WITHHELD_REASONS[0], DOC_NT_ITV=None)),
+        Kind("VISIBILITY_INCOMPLETE", "Restriction de visibilité sans auteur ou sans date.", "document",
+             "", _with(DOC_INV_PAT=1, DOC_CONF_DT=None)),
+        Kind("PROFESSIONAL_SPECIALTY", "Profession d'un confrère que la nomenclature ne connaît pas.", "practitioner"),
+        Kind("STRUCTURE_FACILITY", "Annexe dont le secteur d'activité n'a pas de code national.", "practice"),
+        Kind("STRUCTURE_SETTING", "Annexe dont le cadre d'exercice n'a pas de code national.", "practice"),
     )
 }  # fmt: skip
 # Dealt out by a stride that divides nothing, so that a small practice gets a bit of everything and not every broken matricule. Kinds
 # declared later are dealt after those, so that a small practice keeps the defects it had: the first kind of each later group.
-_LATER = ("BIRTH_DATE_UNFLAGGED", "OBJECTION_TO_PROFESSIONAL")
+_LATER = ("BIRTH_DATE_UNFLAGGED", "OBJECTION_TO_PROFESSIONAL", "WITHHELD_INCOMPLETE")
 
 
 def _dealt(plants: tuple[Plant, ...]) -> tuple[Plant, ...]:

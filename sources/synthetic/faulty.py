@@ -26,22 +26,34 @@ class Stranger(NamedTuple):
     phone: str = "0300000199"
 
 
-# Kind, number as the product holds it, and whether documents of that author may be fed outside production all the same.
-PROFESSIONALS: tuple[tuple[str, str | None, bool], ...] = (
-    ("PROFESSIONAL_WITHOUT_ID", None, False),
-    ("PROFESSIONAL_PREFIX", "2" + rpps(901), False),
-    ("PROFESSIONAL_FORM", rpps(902)[:10], False),
-    ("PROFESSIONAL_TEST", "0B9900071", True),
-    ("PROFESSIONAL_KEY", unkeyed(rpps(903)), True),
+class Site(NamedTuple):
+    """An annex: kind, nature of its number, number, local codes of its sector of activity and of its practice setting."""
+
+    kind: str
+    nature: str
+    number: str | None
+    sector: str = "CAB"
+    setting: str = "AMB"
+
+
+# Kind, number as the product holds it, whether documents of that author may be fed outside production all the same, local specialty.
+PROFESSIONALS: tuple[tuple[str, str | None, bool, str], ...] = (
+    ("PROFESSIONAL_WITHOUT_ID", None, False, "MG"),
+    ("PROFESSIONAL_PREFIX", "2" + rpps(901), False, "MG"),
+    ("PROFESSIONAL_FORM", rpps(902)[:10], False, "MG"),
+    ("PROFESSIONAL_TEST", "0B9900071", True, "MG"),
+    ("PROFESSIONAL_KEY", unkeyed(rpps(903)), True, "MG"),
+    ("PROFESSIONAL_SPECIALTY", rpps(904), True, "RADI"),
 )
-# Kind, nature of the number, number.
-SITES: tuple[tuple[str, str, str | None], ...] = (
-    ("STRUCTURE_WITHOUT_ID", "F", None),
+SITES = (
+    Site("STRUCTURE_WITHOUT_ID", "F", None),
     # A FINESS filed as a SIRET: the prefixes of professionals and of structures differ.
-    ("STRUCTURE_FORM", "S", luhn("99000073")),
-    ("STRUCTURE_TEST", "F", "0B9900071"),
-    ("STRUCTURE_KEY", "F", unkeyed(luhn("99000074"))),
-    ("STRUCTURE_TECHNICAL", "N", "R10199000075"),
+    Site("STRUCTURE_FORM", "S", luhn("99000073")),
+    Site("STRUCTURE_TEST", "F", "0B9900071"),
+    Site("STRUCTURE_KEY", "F", unkeyed(luhn("99000074"))),
+    Site("STRUCTURE_TECHNICAL", "N", "R10199000075"),
+    Site("STRUCTURE_FACILITY", "F", luhn("99000076"), sector="PEN"),
+    Site("STRUCTURE_SETTING", "F", luhn("99000077"), setting="MER"),
 )
 STRANGERS = (
     Stranger("CORRESPONDENT_KEY", "Bazin", "Luce", unkeyed(rpps(911)), mailbox("Luce", "Bazin")),
@@ -54,7 +66,7 @@ STRANGERS = (
 SPECIALTY, CITY = "G15_10/SM04", "Nancy"
 
 
-def professional(cabinet: Cabinet, kind: str, number: str | None) -> tuple[Doctor, bool]:
+def professional(cabinet: Cabinet, kind: str, number: str | None, specialty: str) -> tuple[Doctor, bool]:
     """The former colleague of that kind, and whether this call made them."""
     if kind in cabinet.faulty:
         return cabinet.faulty[kind], False
@@ -68,7 +80,7 @@ def professional(cabinet: Cabinet, kind: str, number: str | None) -> tuple[Docto
         ITV_CIV="Mme",
         ITV_TITRE="Dr",
         ITV_RPPS=number,
-        ITV_SPEC="MG",
+        ITV_SPEC=specialty,
         ITV_TEL=STRUCTURES[0][7],
         ITV_SORTIE=calendar.number(calendar.today - 20),
     )
@@ -77,16 +89,16 @@ def professional(cabinet: Cabinet, kind: str, number: str | None) -> tuple[Docto
     return cabinet.faulty[kind], True
 
 
-def site(cabinet: Cabinet, rank: int, nature: str, number: str | None) -> int:
+def site(cabinet: Cabinet, rank: int, one: Site) -> int:
     """A closed annex of the practice; its key."""
     key: int = cabinet.database.add(
         "T_STRUCT",
         STR_NOM=f"Annexe fermée n° {rank + 1}",
-        STR_ID_NAT=nature,
-        STR_ID_VAL=number,
+        STR_ID_NAT=one.nature,
+        STR_ID_VAL=one.number,
         STR_OID=f"{OID}.{90 + rank}",
-        STR_SECT="CAB",
-        STR_CADRE="AMB",
+        STR_SECT=one.sector,
+        STR_CADRE=one.setting,
         STR_ADR="1 impasse des Mirabelliers",
         STR_CP="54200",
         STR_VILLE="Toul",

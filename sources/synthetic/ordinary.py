@@ -217,7 +217,12 @@ def _vaccinate(
         VAC_DT=calendar.french(day),
         VAC_RANG=rank,
         VAC_ETAT="O",
-        VAC_SITE="Deltoïde gauche",
+        VAC_SITE="Deltoïde gauche" if rank % 2 else "Deltoïde droit",
+        VAC_RAPPEL=int(rank == doses and doses > 2),
+        VAC_VOIE="Voie intramusculaire",
+        VAC_PAR="Infirmière du cabinet" if rank % 3 == 0 else None,
+        VAC_REACTION="Rougeur au point d'injection" if rank == 2 else None,
+        VAC_NOTE="Prochaine dose à programmer" if rank < doses else None,
     )
 
 
@@ -298,7 +303,7 @@ def _document(record: Record, rng: Random, act: int, day: int, minute: int, age:
         )
     elif nature:
         record.order(nature, document, day, minute, doctor, act, [CARE[kind]])
-    _unsaid(document, rng)
+    _unsaid(record, document, rng)
     _fate(record, document, rng, day, kind)
     if draw() < 0.02:
         record.version(
@@ -306,7 +311,7 @@ def _document(record: Record, rng: Random, act: int, day: int, minute: int, age:
         )
 
 
-def _unsaid(document: Cells, rng: Random) -> None:
+def _unsaid(record: Record, document: Cells, rng: Random) -> None:
     """Flags of exclusion and visibility: mostly no, sometimes yes, sometimes nothing was ticked."""
     draw = rng.random
     at = draw()
@@ -322,6 +327,7 @@ def _unsaid(document: Cells, rng: Random) -> None:
         document["DOC_INV_PAT"] = 1
     elif at < 0.082:
         document["DOC_NT_MOTIF"] = words.WITHHELD_REASONS[int(draw() * 2)]
+    record.sign(document)
 
 
 def _fate(record: Record, document: Cells, rng: Random, day: int, kind: str) -> None:

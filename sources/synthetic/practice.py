@@ -15,7 +15,7 @@ from pathlib import Path
 from transvase.errors import BadCall, Said
 from transvase.sources.synthetic import defects, journeys, ordinary
 from transvase.sources.synthetic.cabinet import Cabinet
-from transvase.sources.synthetic.database import Database
+from transvase.sources.synthetic.database import LATEST, OLDER, Database
 from transvase.sources.synthetic.defects import Truth
 from transvase.sources.synthetic.people import TEST_OID, strict
 from transvase.sources.synthetic.record import Record
@@ -48,11 +48,13 @@ def generate(
     bodies: bool = True,
     document_size: int | None = None,
     examples: Sequence[Path] = (),
+    vintage: str = LATEST,
 ) -> Census:
     """Write the practice to `path`, with `<stem>.truth.csv`, `<stem>.dmp-patients.csv` and `<stem>.identities.csv` beside it.
 
     `patients` (0 to 100,000) come on top of the journeys. `document_size` is the mean of PDF bodies in bytes; without `bodies`
     documents have metadata only. `examples` are CDA files filed as received documents in the record of the chronic patient.
+    `vintage` is the version of the product, 8 or 7: the same people, less what 7 cannot hold.
     The same arguments give the same rows. BadCall when a number is out of range."""
     if not 0 <= patients <= MOST_PATIENTS:
         raise BadCall(
@@ -63,6 +65,11 @@ def generate(
         raise BadCall(
             what=Said("la taille des documents n'est pas positive", "the size of documents is not positive"),
             mend=Said("donnez une moyenne en octets", "give a mean in bytes"),
+        )
+    if vintage not in (LATEST, *OLDER):
+        raise BadCall(
+            what=Said("cette version de Mirabelle n'existe pas", "there is no such version of Mirabelle"),
+            mend=Said(f"demandez {', '.join((LATEST, *OLDER))}", f"ask for one of {', '.join((LATEST, *OLDER))}"),
         )
     endings = {"truth": ".truth.csv", "dmp": ".dmp-patients.csv", "identities": ".identities.csv"}
     beside = {"database": path} | {name: path.with_suffix(ending) for name, ending in endings.items()}
@@ -88,7 +95,7 @@ def generate(
             record.save(with_bodies=bodies, size=document_size)
             count += 1
         truth.settle()
-        rows = database.finish()
+        rows = database.finish(vintage)
     except BaseException:
         database.close()
         for file in building.values():

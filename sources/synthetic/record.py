@@ -248,6 +248,18 @@ class Record:
             PRO_TEL=phone,
         )
 
+    def sign(self, document: Cells) -> None:
+        """Say who withheld or restricted a document made here, and when, as the product does with each of these acts."""
+        if document["DOC_ITV"] is None:
+            return
+        for acts, author, when in (
+            (("DOC_NT_MOTIF",), "DOC_NT_ITV", "DOC_NT_DT"),
+            (("DOC_MASQ_PS", "DOC_INV_PAT", "DOC_INV_REP"), "DOC_CONF_ITV", "DOC_CONF_DT"),
+        ):
+            if any(document.get(a) for a in acts):
+                document.setdefault(author, document["DOC_ITV"])
+                document.setdefault(when, document["DOC_CREE"])
+
     def document(
         self,
         kind: str,
@@ -291,6 +303,7 @@ class Record:
             DOC_LU=1,
         )
         document.update(cells)
+        self.sign(document)
         self.version(document, day, minute + 5, body if body.sender else body._replace(sender=sender))
         return document
 
@@ -339,6 +352,7 @@ class Record:
             ORD_NUM_EPRES=f"EP{document['DOC_ID']}"
             if nature == "M" and day >= self.cabinet.calendar.cut_over
             else None,
+            **self._forms(nature, lines, day),
         )
         for line in lines:
             cells: Cells = {"OLI_PAT": self.key, "OLI_ORD": order["ORD_ID"]}
@@ -351,6 +365,7 @@ class Record:
                     OLI_DUREE="3 mois" if line.long_term else "7 jours",
                     OLI_RENOUV=2 if line.long_term else 0,
                     OLI_ALD=int(line.long_term),
+                    **self._dispensing(line, day),
                 )
             elif isinstance(line, words.Analyte):
                 cells.update(
@@ -359,6 +374,40 @@ class Record:
             else:
                 cells.update(OLI_LIB=line, OLI_RENOUV=0, OLI_ALD=0)
             self.add("T_ORDO_LIG", **cells)
+
+    def _forms(self, nature: str, lines: list[words.Drug | words.Analyte | str], day: int) -> Cells:
+        """The form that an order is written on, and until when it holds: three months for medicines, a year for the rest."""
+        of_drugs = nature == "M"
+        return {
+            "ORD_FIN": self.cabinet.calendar.date(day + (91 if of_drugs else 365)),
+            "ORD_BIZONE": int(any(isinstance(line, words.Drug) and line.long_term for line in lines)),
+            "ORD_EXCEPT": 0,
+            "ORD_SECUR": 0,
+            "ORD_URG": 0,
+            "ORD_DOMIC": int(nature == "S"),
+        }
+
+    def _dispensing(self, drug: words.Drug, day: int) -> Cells:
+        """What the product asks of a line of medicines: its dose when it is a plain number of intakes a day, quantity, boxes ticked."""
+        calendar = self.cabinet.calendar
+        cells: Cells = {
+            "OLI_QTE": "3" if drug.long_term else "1",
+            "OLI_QTE_U": "boîte",
+            "OLI_NON_SUBST": int(drug.code == "H03AA01"),
+            "OLI_NS_MOTIF": "Marge thérapeutique étroite" if drug.code == "H03AA01" else None,
+            "OLI_AT": 0,
+            "OLI_PREV": 0,
+            "OLI_NR": 0,
+            "OLI_HORS_AMM": 0,
+            "OLI_DEB": calendar.date(day),
+            "OLI_FIN": calendar.date(day + (90 if drug.long_term else 6)),
+            "OLI_VOIE": drug.route,
+            "OLI_CONSIGNE": "Ne pas interrompre sans avis médical" if drug.long_term else None,
+            "OLI_NOTE_PHARMA": "Délivrer par mois" if drug.long_term else None,
+        }
+        if drug.daily:
+            cells.update(OLI_DOSE="1", OLI_DOSE_U=drug.unit, OLI_NB=drug.daily, OLI_PER="1", OLI_PER_U="J")
+        return cells
 
     def result(
         self, document: Cells | None, day: int, minute: int, analyte: words.Analyte, value: float | str, **cells: Any

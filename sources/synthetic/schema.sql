@@ -219,7 +219,12 @@ CREATE TABLE T_VACCIN (
     VAC_DT TEXT,                -- JJ/MM/AAAA
     VAC_RANG INTEGER,
     VAC_ETAT TEXT,
-    VAC_SITE TEXT
+    VAC_SITE TEXT,
+    VAC_RAPPEL INTEGER,
+    VAC_VOIE TEXT,
+    VAC_PAR TEXT,               -- who gave it, when not here
+    VAC_REACTION TEXT,
+    VAC_NOTE TEXT
 );
 
 CREATE TABLE T_CONST (
@@ -261,7 +266,13 @@ CREATE TABLE T_ORDO (
     ORD_DOC INTEGER,
     ORD_NAT TEXT,               -- M, B, I, S, D, X
     ORD_DT TEXT,                -- AAAA-MM-JJ HH:MM:SS
-    ORD_NUM_EPRES TEXT
+    ORD_NUM_EPRES TEXT,
+    ORD_FIN TEXT,               -- AAAA-MM-JJ
+    ORD_BIZONE INTEGER,
+    ORD_EXCEPT INTEGER,
+    ORD_SECUR INTEGER,
+    ORD_URG INTEGER,
+    ORD_DOMIC INTEGER
 );
 
 CREATE TABLE T_ORDO_LIG (
@@ -276,7 +287,23 @@ CREATE TABLE T_ORDO_LIG (
     OLI_RENOUV INTEGER,
     OLI_ALD INTEGER,
     OLI_QTE TEXT,
-    OLI_NON_SUBST INTEGER
+    OLI_QTE_U TEXT,
+    OLI_NON_SUBST INTEGER,
+    OLI_NS_MOTIF TEXT,
+    OLI_AT INTEGER,
+    OLI_PREV INTEGER,
+    OLI_NR INTEGER,
+    OLI_HORS_AMM INTEGER,
+    OLI_DEB TEXT,               -- AAAA-MM-JJ
+    OLI_FIN TEXT,
+    OLI_DOSE TEXT,
+    OLI_DOSE_U TEXT,
+    OLI_NB INTEGER,             -- intakes
+    OLI_PER TEXT,               -- in so many
+    OLI_PER_U TEXT,             -- H, J, S, M
+    OLI_VOIE TEXT,
+    OLI_CONSIGNE TEXT,
+    OLI_NOTE_PHARMA TEXT
 );
 
 CREATE TABLE T_DOC (
@@ -299,6 +326,11 @@ CREATE TABLE T_DOC (
     DOC_INV_PAT INTEGER,
     DOC_INV_REP INTEGER,
     DOC_NT_MOTIF TEXT,
+    DOC_NT_ITV INTEGER,
+    DOC_NT_DT TEXT,             -- AAAA-MM-JJ HH:MM:SS
+    DOC_CONF_ITV INTEGER,       -- who ticked one of the three boxes of visibility
+    DOC_CONF_DT TEXT,           -- AAAA-MM-JJ HH:MM:SS
+    DOC_CONF_MOTIF TEXT,
     DOC_DMP TEXT,               -- J never, E sent, S sent then deleted, empty: the product does not know
     DOC_DMP_UID TEXT,
     DOC_DMP_UUID TEXT,

@@ -28,13 +28,16 @@ class DocType(NamedTuple):
 
 
 class Drug(NamedTuple):
-    """A medicine: code and nomenclature as the product stores them."""
+    """A medicine: code and nomenclature as the product stores them; intakes a day when the dosage says a plain number of them."""
 
     code: str
     system: str
     label: str
     dosage: str
     long_term: bool
+    daily: int = 0
+    unit: str = "comprimé"
+    route: str = "Voie orale"
 
 
 class Analyte(NamedTuple):
@@ -201,16 +204,16 @@ PROBLEMS = (
 )
 DRUGS = (
     Drug("3400999000017", "CIP", "PARACÉTAMOL 1 g, comprimé", "1 comprimé 3 fois par jour si douleur", False),
-    Drug("3400999000024", "CIP", "AMOXICILLINE 1 g, comprimé dispersible", "1 comprimé matin et soir", False),
-    Drug("3400999000031", "CIP", "METFORMINE 1000 mg, comprimé pelliculé", "1 comprimé matin et soir", True),
-    Drug("3400999000048", "CIP", "AMLODIPINE 5 mg, gélule", "1 gélule le matin", True),
-    Drug("3400999000055", "CIP", "RAMIPRIL 5 mg, comprimé sécable", "1 comprimé le soir", True),
-    Drug("3400999000062", "CIP", "ATORVASTATINE 20 mg, comprimé", "1 comprimé le soir", True),
-    Drug("H03AA01", "ATC", "Lévothyroxine sodique 75 µg", "1 comprimé à jeun", True),
-    Drug("R03AC02", "ATC", "Salbutamol 100 µg, suspension pour inhalation", "2 bouffées si gêne", False),
-    Drug("B01AF02", "ATC", "Apixaban 5 mg", "1 comprimé matin et soir", True),
-    Drug("3400999000079", "CIP", "OMÉPRAZOLE 20 mg, gélule gastrorésistante", "1 gélule le soir", True),
-    Drug("3400999000086", "CIP", "CÉTIRIZINE 10 mg, comprimé", "1 comprimé le soir", False),
+    Drug("3400999000024", "CIP", "AMOXICILLINE 1 g, comprimé dispersible", "1 comprimé matin et soir", False, 2),
+    Drug("3400999000031", "CIP", "METFORMINE 1000 mg, comprimé pelliculé", "1 comprimé matin et soir", True, 2),
+    Drug("3400999000048", "CIP", "AMLODIPINE 5 mg, gélule", "1 gélule le matin", True, 1, "gélule"),
+    Drug("3400999000055", "CIP", "RAMIPRIL 5 mg, comprimé sécable", "1 comprimé le soir", True, 1),
+    Drug("3400999000062", "CIP", "ATORVASTATINE 20 mg, comprimé", "1 comprimé le soir", True, 1),
+    Drug("H03AA01", "ATC", "Lévothyroxine sodique 75 µg", "1 comprimé à jeun", True, 1),
+    Drug("R03AC02", "ATC", "Salbutamol 100 µg, suspension pour inhalation", "2 bouffées si gêne", False, route="Voie inhalée"),
+    Drug("B01AF02", "ATC", "Apixaban 5 mg", "1 comprimé matin et soir", True, 2),
+    Drug("3400999000079", "CIP", "OMÉPRAZOLE 20 mg, gélule gastrorésistante", "1 gélule le soir", True, 1, "gélule"),
+    Drug("3400999000086", "CIP", "CÉTIRIZINE 10 mg, comprimé", "1 comprimé le soir", False, 1),
     Drug("A11CC05", "ATC", "Cholécalciférol 100 000 UI", "1 ampoule par trimestre", False),
 )
 ALLERGIES = (

@@ -9,7 +9,28 @@ SELECT
     l.OLI_DUREE AS duration,
     l.OLI_RENOUV AS renewals,
     l.OLI_ALD AS long_term,
+    l.OLI_AT AS work_related,
+    l.OLI_PREV AS prevention,
+    l.OLI_NR AS not_reimbursed,
+    l.OLI_HORS_AMM AS off_label,
+    l.OLI_NON_SUBST AS unsubstitutable,
+    l.OLI_NS_MOTIF AS unsubstitutable_reason,
+    l.OLI_DEB AS start,
+    l.OLI_FIN AS stop,
+    l.OLI_DOSE AS dose,
+    l.OLI_DOSE_U AS dose_unit,
+    l.OLI_NB AS frequency,
+    l.OLI_PER AS period,
+    p.code AS period_unit,
+    l.OLI_VOIE AS route,
+    NULLIF(r.code, '') AS route_code,
+    l.OLI_QTE AS quantity,
+    l.OLI_QTE_U AS quantity_unit,
+    l.OLI_CONSIGNE AS instruction,
+    l.OLI_NOTE_PHARMA AS dispenser_instruction,
     'T_ORDO_LIG' AS source_table,
     CAST(l.OLI_ID AS TEXT) AS source_key
 FROM T_ORDO_LIG AS l
 LEFT JOIN map_code_systems AS s ON s.local = l.OLI_NOM
+LEFT JOIN map_periods AS p ON p.local = l.OLI_PER_U
+LEFT JOIN map_routes AS r ON r.local = l.OLI_VOIE
