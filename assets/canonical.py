@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -13,17 +16,32 @@ from transvase.model.tables import TABLES
 from transvase.settings import require_source, source_password
 from transvase.sources import mapping
 from transvase.sources.extract import extract
+from transvase.sources.pace import Pace
 from transvase.validators.expectations import Background
 
 
 @contextmanager
-def _ended(checks: Background) -> Iterator[None]:
+def _ended(checks: Background | None) -> Iterator[None]:
     """No process is left behind by an extraction that failed."""
     try:
         yield
     except BaseException:
-        checks.close()
+        if checks is not None:
+            checks.close()
         raise
+
+
+def _pace(run: Run) -> Pace | None:
+    """How gently the settings ask to read; none when they ask nothing."""
+    source, began = run.settings.source, time.monotonic()
+    if not source.rows_per_second and not source.window:
+        return None
+
+    def clock() -> datetime:
+        now = run.now() if run.now else run.clock + timedelta(seconds=time.monotonic() - began)
+        return now.astimezone(ZoneInfo(run.settings.time_zone))
+
+    return Pace(source.rows_per_second, source.window, clock, time.monotonic, time.sleep)
 
 
 @dg.multi_asset(
@@ -35,7 +53,9 @@ def _ended(checks: Background) -> Iterator[None]:
 )
 def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResult[None]]:
     """Read the practice's database once; every cell is mapped, carried as native or excluded with a reason."""
-    checks = Background()
+    # Loaded beside a first reading; a later one seldom has anything to check again.
+    standing = (run.work / "canonical" / "extraction.json").is_file()
+    checks = Background() if run.again or not standing else None
     with guarded(), _ended(checks):
         source = mapping.load(run.settings.source.product)
         manifest = extract(
@@ -45,10 +65,17 @@ def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResul
             clock=run.clock,
             password=source_password(run.settings),
             documents=run.settings.source.documents,
+            pace=_pace(run),
+            again=run.again,
+            own=run.settings.practice.struct_idnat,
             progress=lambda step, done, total: run.progress("extraction", done, total, step),
         )
-        checks.start(run.work)
-        run.background.append(checks)
+        if manifest.get("changes") != {}:
+            checks = checks or Background()
+            checks.start(run.work)
+            run.background.append(checks)
+        elif checks is not None:
+            checks.close()
     cells = {"source": 0, "mapped": 0, "native": 0, "excluded": 0}
     for line in manifest["cells"]:
         for name in cells:
@@ -60,4 +87,6 @@ def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResul
         }
         if name == "native":
             metadata |= {f"cells {k}": v for k, v in cells.items()}
+            for change in ("new", "changed", "gone") if "changes" in manifest else ():
+                metadata[f"source rows {change}"] = sum(c[change] for c in manifest["changes"].values())
         yield dg.MaterializeResult(asset_key=name, metadata=metadata)

@@ -9,7 +9,7 @@ import dagster as dg
 from transvase.assets.run import Run
 from transvase.errors import guarded
 from transvase.model.tables import TABLES
-from transvase.validators.expectations import check_work
+from transvase.validators.expectations import check_work, keep, kept
 
 NAME = "declaration"
 
@@ -30,8 +30,14 @@ def expectations(run: dg.ResourceParam[Run]) -> Iterator[dg.AssetCheckResult]:
     with guarded():
         run.progress("contrôles", 0, len(TABLES), "")
         checks = run.background.pop() if run.background else None
-        found = (checks.result() if checks else None) or check_work(str(run.work))
+        found = (checks.result() if checks else None) or kept(run.work)
+        if found is None:
+            found = check_work(str(run.work))
+        keep(run.work, found)
         run.progress("contrôles", len(TABLES), len(TABLES), "")
+    if run.recording is not None:
+        failed = {one.table: one.failed for one in found if not one.success}
+        run.recording.note("expectations", {"tables": len(found), "failed": failed})
     for one in found:
         yield dg.AssetCheckResult(
             check_name=NAME,

@@ -1,7 +1,7 @@
 """Reading a practice's database by `sources.engines`, against the leanest way out of the same engine, in the same run.
 
-`python bench/engines.py postgresql|mariadb|duckdb|csv --rows N [--url URL] [--password-file FILE]`; a server must hold nothing else: the
-table `transvase_bench` is made there and dropped. Prints seconds, ratios, and the peak memory of the reading.
+`python bench/engines.py postgresql|mariadb|odbc|duckdb|csv --rows N [--url URL] [--password-file FILE]`; a server must hold nothing else:
+the table `transvase_bench` is made there and dropped. Prints seconds, ratios, and the peak memory of the reading.
 """
 
 from __future__ import annotations
@@ -128,6 +128,48 @@ def mariadb(url: str, password: str, rows: int) -> None:
         cursor.execute(f"DROP TABLE {TABLE}")
 
 
+def odbc(url: str, password: str, rows: int) -> None:
+    """A MariaDB server reached by its ODBC driver; `url` is that of the mode mariadb."""
+    from urllib.parse import urlsplit
+
+    import pymysql
+    import pyodbc
+
+    from transvase.sources.engines.copied import FETCHED, copied
+    from transvase.sources.engines.odbc import opened
+
+    parts = urlsplit(url)
+    base = parts.path.strip("/")
+    port = parts.port or 3306
+    where = {"host": parts.hostname, "port": port, "user": parts.username, "database": base}
+    asked = f"Driver={{MariaDB Unicode}};Server={parts.hostname};Port={port};Database={base};UID={parts.username}"
+    with pymysql.connect(**where, password=password.encode(), autocommit=True) as writer, writer.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
+        cursor.execute(MAKE["mariadb"].format(t=TABLE, n=rows))
+        cursor.execute(f"ALTER TABLE {TABLE} ADD PRIMARY KEY (id)")
+        pyodbc.pooling = False
+
+        def alone() -> None:
+            with pyodbc.connect(f"{asked};PWD={{{password.replace('}', '}}')}}}") as line:
+                answer = line.cursor().execute(f"SELECT {', '.join(NAMES)} FROM {TABLE}")
+                while answer.fetchmany(SIZE):
+                    pass
+
+        alone()
+        floor = seconds(alone)
+        show("pyodbc's own fetchmany", floor, floor)
+        with opened(f"odbc:{asked}", password) as tables:
+            show("whole(), whole tuples", seconds(lambda: drain(tables.whole(TABLE, FETCHED).batches)), floor)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            opened(f"odbc:{asked}", password) as tables,
+            copied(tables, Path(folder)) as view,
+        ):
+            show("copy into Parquet, then key only", seconds(lambda: drain(view.rows(TABLE, [], SIZE).batches)), floor)
+            measure(view, floor)
+        cursor.execute(f"DROP TABLE {TABLE}")
+
+
 def duckdb_file(rows: int, folder: Path) -> None:
     import duckdb
 
@@ -177,16 +219,16 @@ def csv_folder(rows: int, folder: Path) -> None:
 
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("engine", choices=("postgresql", "mariadb", "duckdb", "csv"))
+    ask.add_argument("engine", choices=("postgresql", "mariadb", "odbc", "duckdb", "csv"))
     ask.add_argument("--rows", type=int, default=1_000_000)
     ask.add_argument("--url", help="of a server, database included")
     ask.add_argument("--password-file", type=Path)
     given = ask.parse_args()
-    if given.engine in ("postgresql", "mariadb"):
+    if given.engine in ("postgresql", "mariadb", "odbc"):
         if not given.url:
             ask.error("--url is needed for a server")
         password = given.password_file.read_text(encoding="utf-8").rstrip("\n") if given.password_file else ""
-        {"postgresql": postgresql, "mariadb": mariadb}[given.engine](given.url, password, given.rows)
+        {"postgresql": postgresql, "mariadb": mariadb, "odbc": odbc}[given.engine](given.url, password, given.rows)
         return
     with tempfile.TemporaryDirectory() as folder:
         {"duckdb": duckdb_file, "csv": csv_folder}[given.engine](given.rows, Path(folder))

@@ -23,17 +23,26 @@ def run(options: argparse.Namespace) -> int:
     from transvase.model.verdict import CATALOGUE
     from transvase.settings import require_source, source_password
     from transvase.sources import mapping
-    from transvase.sources.connection import opened
+    from transvase.sources.connection import ARCHIVES, opened
     from transvase.sources.extract import check_schema
+    from transvase.sources.fitness import check_whole, fitted
 
     session = run_of(options)
     where = require_source(session.settings)
     found = mapping.load(session.settings.source.product)
     password = source_password(session.settings)
-    with TemporaryDirectory() as scratch, opened(found.kind, where, password, Path(scratch)) as view:
-        live = check_schema(found, view)
+    live, version = {}, ""
+    # A folder of documents has no schema to compare.
+    if found.kind not in ARCHIVES:
+        with (
+            TemporaryDirectory() as scratch,
+            opened(found.kind, where, password, Path(scratch), named=found.named) as view,
+        ):
+            found, version = fitted(found, view)
+            live = check_schema(found, view)
+            check_whole(found, view)
     uses = [found.columns[t, c].disposition for t, columns in live.items() for c in columns]
-    coverage = {"product": found.product, "tables": len(live), "columns": len(uses)}
+    coverage = {"product": found.product, "version": version, "tables": len(live), "columns": len(uses)}
     coverage |= {name: uses.count(name) for name in mapping.DISPOSITIONS}
     answer: dict[str, object] = {"coverage": coverage, "unserved": dict(found.unserved)}
     blocked = 0

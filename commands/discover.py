@@ -68,6 +68,18 @@ def run(options: argparse.Namespace) -> int:
             ),
         )
     kind = options.kind or kind_of(options.where)
+    if kind in ("fhir", "cda"):
+        # Nothing to discover: the mapping ships, and a resource or a document says itself what it is.
+        raise BadCall(
+            what=Said(
+                f"{Path(options.where).name} est un dossier que la correspondance embarquée `{kind}` lit tel quel",
+                f"{Path(options.where).name} is a folder that the embedded mapping `{kind}` reads as it is",
+            ),
+            mend=Said(
+                f'écrivez product = "{kind}" et path dans [source], puis lancez `transvase extract`',
+                f'write product = "{kind}" and path in [source], then run `transvase extract`',
+            ),
+        )
     progress = Progress(options.lang)
     step = "tables lues" if options.lang == "fr" else "tables read"
     with (
@@ -109,7 +121,11 @@ def kind_of(where: str) -> str:
             return kind
     path = Path(where)
     if path.is_dir():
-        return "tabular"
+        names = [p.name.lower() for p in path.rglob("*") if p.is_file()]
+        if any(n.endswith((".ndjson", ".ndjson.gz")) for n in names):
+            return "fhir"
+        tables = any(n.endswith((".csv", ".tsv", ".parquet")) for n in names)
+        return "cda" if not tables and any(n.endswith((".xml", ".cda", ".zip")) for n in names) else "tabular"
     if not path.is_file():
         raise SourceMissing(path=path.name)
     try:

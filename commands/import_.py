@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Verify, then import; print what was read. Exit 1 when something could not be read: it is listed."""
     import orjson
 
+    from transvase.assets.evidence import note_archive
     from transvase.sources.archive.importer import import_archive, is_portability
     from transvase.validators.archive import verify
 
@@ -37,6 +38,9 @@ def run(options: argparse.Namespace) -> int:
             mend=Said("indiquez l'archive ou le dossier", "give the archive or the folder"),
         )
     session = run_of(options)
+    recording = options.recording
+    recording.begin(session)
+    recording.note("imported", note_archive(path))
     shown = session.progress
     if path.is_file() and is_portability(path) and not options.unverified:
         report = verify(path, lambda done, total: shown("vérification", done, total, ""))
@@ -45,13 +49,17 @@ def run(options: argparse.Namespace) -> int:
     done = import_archive(
         path, session.work, clock=session.clock, progress=lambda done, total: shown("import", done, total, "")
     )
+    recording.note("imported", note_archive(path) | {"bodies": done.bodies, "unread": len(done.unread)})
     rows = done.manifest["rows"]
     if options.json:
-        print(orjson.dumps({"rows": rows, "bodies": done.bodies, "unread": done.unread}).decode())
+        said = {"rows": rows, "bodies": done.bodies, "unread": done.unread, "in_documents": done.in_documents}
+        print(orjson.dumps(said).decode())
         return 1 if done.unread else 0
     french = options.lang == "fr"
     for line in done.unread:
         print(f"  {'non repris' if french else 'not read'} : {line}")
+    for line in done.in_documents:
+        print(f"  {'dans son document seul' if french else 'in its document only'} : {line}")
     print(
         f"{sum(rows.values())} {'lignes' if french else 'rows'}, {rows['patient']} patients, {rows['document']} documents, "
         f"{done.bodies} {'contenus nouveaux' if french else 'new contents'}"

@@ -79,7 +79,7 @@ def blocks(patient: Any, record: Record) -> list[Block]:
         record.get("immunization", []),
         lambda r: (r.label, _date(r.given), r.lot or ""),
     )
-    newest = sorted(record.get("lab_result", []), key=lambda r: (r.measured, r.key), reverse=True)
+    newest = sorted(record.get("lab_result", []), key=lambda r: (r.measured or "", r.key), reverse=True)
     out += _section(
         "Derniers résultats de biologie",
         ("Examen", "Valeur", "Unité", "Date"),

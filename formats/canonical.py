@@ -40,9 +40,9 @@ def manifest(work: Path) -> dict[str, Any]:
 LAYOUT: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_statistics": ["slot"]}
 
 
-def literal(path: Path) -> str:
-    """A path inside SQL text."""
-    return "'" + str(path).replace("'", "''") + "'"
+def literal(value: Path | str) -> str:
+    """A path or a text inside SQL text."""
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def connect(

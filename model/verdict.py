@@ -108,7 +108,7 @@ CATALOGUE: dict[str, Rule] = {
             "The type is not on the mandated list.",
             "Arrêté du 26/04/2022 modifié, annexe I",
             "not_mandated",
-            "Personne : alimentation non obligatoire.",
+            "L'opérateur : choisir d'alimenter aussi ce que la loi ne demande pas.",
         ),
         Rule(
             "OBL-BEFORE",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 
 class Claims:
-    """Claimed rows by source table and source key, with the patient of the canonical row. A context: the file goes at its end."""
+    """Claimed rows by source table and source key, with the patient of the canonical row; and the keys of the patients. A context: the
+    file goes at its end."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -18,7 +19,8 @@ class Claims:
         # Scratch that dies with the extraction: nothing is synced, nothing is rolled back.
         self._base.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
-            "CREATE TABLE claimed (t TEXT, k TEXT, p TEXT, PRIMARY KEY (t, k)) WITHOUT ROWID; BEGIN"
+            "CREATE TABLE claimed (t TEXT, k TEXT, p TEXT, PRIMARY KEY (t, k)) WITHOUT ROWID;"
+            "CREATE TABLE patient (p TEXT PRIMARY KEY) WITHOUT ROWID; BEGIN"
         )
 
     def __enter__(self) -> Claims:
@@ -40,3 +42,12 @@ class Claims:
         """The claimed ones among keys of a table (32,000 at most), with their patients."""
         marks = ",".join("?" * len(keys))
         return dict(self._base.execute(f"SELECT k, p FROM claimed WHERE t = ? AND k IN ({marks})", (table, *keys)))
+
+    def know(self, patients: Sequence[str]) -> None:
+        """Keys of patients that the canonical table holds."""
+        self._base.executemany("INSERT OR IGNORE INTO patient VALUES (?)", [(p,) for p in patients])
+
+    def known(self, patients: Sequence[str]) -> frozenset[str]:
+        """Those among some keys (32,000 at most) that are a patient's."""
+        marks = ",".join("?" * len(patients))
+        return frozenset(p for (p,) in self._base.execute(f"SELECT p FROM patient WHERE p IN ({marks})", patients))

@@ -28,11 +28,16 @@ from transvase.formats.damage import look
 from transvase.formats.sniff import sniff
 from transvase.model.table import Table
 from transvase.model.tables import TABLES
+from transvase.sources import increments
+from transvase.sources.archive.folder import extract_folder
 from transvase.sources.bodies import Bodies
 from transvase.sources.claims import Claims
-from transvase.sources.connection import opened
+from transvase.sources.connection import ARCHIVES, OPEN, opened
 from transvase.sources.file_store import FileStore
+from transvase.sources.fitness import check_whole, fitted
+from transvase.sources.increments import FileStates, RowDigests
 from transvase.sources.mapping import Mapping
+from transvase.sources.pace import Pace
 from transvase.sources.sorting import Sorter
 from transvase.sources.tables import Misfit, TableWriter, as_text, publish, written
 from transvase.sources.view import QueryFault, View
@@ -41,6 +46,8 @@ from transvase.sources.view import QueryFault, View
 BATCH = 2048
 # Bodies average 80 kB and are handled one by one; only this many rows are fetched together.
 BODY_BATCH = 16
+# Text of `native` written together; the engines bound what is read together.
+BATCH_BYTES = 8 << 20
 Progress = Callable[[str, int, int], None]
 # Rows of `native` with this ending hold such values; they repeat mapped cells, so the sum of cells leaves them out.
 UNREADABLE = "#unreadable"
@@ -80,20 +87,50 @@ def extract(
     clock: datetime,
     password: str = "",
     documents: Path | None = None,
+    pace: Pace | None = None,
+    again: bool = False,
+    own: str = "",
     progress: Progress = lambda step, done, total: None,
 ) -> dict[str, Any]:
     """Extract what stands at `where` (a path, or the address of a server) into `work/canonical` and `work/bodies`; the manifest, also
-    written as `work/canonical/extraction.json`. `documents` is the folder of the files that rows name.
+    written as `work/canonical/extraction.json`. `documents` is the folder of the files that rows name; `pace` how gently the source is
+    read; `own` the practice's Struct_IdNat, by which a folder of documents tells those it made.
 
-    Raises SourceMissing, SourceUnreadable, SourceLocked, SchemaDrift, MappingInvalid, CellsUnaccounted, DiskFull."""
+    A source of which no row and no file has changed since the extraction that stands there is not extracted again (unless `again`): the
+    tables stay, the manifest takes the new clock. When some have, the manifest counts them by source table under `changes`, and
+    `increments.CHANGES` names them.
+
+    A folder that serves several vintages of the product is read for the one that the database is of.
+
+    Raises SourceMissing, SourceUnreadable, SourceLocked, SourceVersion, SchemaDrift, SourcePartial, SourceOutsideHours, MappingInvalid,
+    CellsUnaccounted, DiskFull."""
+    if mapping.kind in ARCHIVES:
+        return extract_folder(Path(where), work, product=mapping.product, clock=clock, own=own, progress=progress)
     files.private_folder(work)
     final, building = work / "canonical", work / "canonical.part"
     shutil.rmtree(building, ignore_errors=True)
     scratch = files.private_folder(files.private_folder(building) / "scratch")
-    bodies, store = Bodies(work / "bodies"), FileStore(documents)
+    if documents is None and mapping.kind in OPEN:
+        # What a resource calls by a relative address lies beside it.
+        documents = Path(where)
+    bodies = Bodies(work / "bodies")
     try:
-        with opened(mapping.kind, where, password, scratch) as view, Claims(scratch / "claims") as claims:
+        with (
+            opened(mapping.kind, where, password, scratch, pace, mapping.named) as view,
+            Claims(scratch / "claims") as claims,
+            RowDigests(building / increments.ROWS) as digests,
+            FileStates(building / increments.FILES) as states,
+        ):
+            store = FileStore(documents, states.add)
+            mapping, version = fitted(mapping, view)
             live = check_schema(mapping, view)
+            check_whole(mapping, view)
+            made = increments.made_with(_digest_of(mapping), documents)
+            before = None if again else increments.earlier(work, made)
+            if before is not None:
+                _digest_rows(mapping, live, view, digests, progress)
+                if digests.totals == before["source_rows"] and not increments.files_changed(final):
+                    return _unchanged(before, final, clock)
             _load_codes(mapping, view)
             counts: dict[str, int] = {}
             misfits: list[Misfit] = []
@@ -101,7 +138,7 @@ def extract(
                 progress(table.name, number, len(TABLES))
                 native = table.name == "native"
                 rows = (
-                    _native(mapping, live, view, claims, misfits)
+                    _native(mapping, live, view, claims, misfits, digests if before is None else None)
                     if native
                     else _canonical(mapping, table, view, claims, bodies, store)
                 )
@@ -113,7 +150,11 @@ def extract(
         manifest = {
             "product": mapping.product,
             "clock": clock.isoformat(),
-            "mapping": _digest_of(mapping),
+            "version": version,
+            "vintage": mapping.vintage,
+            "mapping": made["mapping"],
+            "made": made,
+            "source_rows": digests.totals,
             "rows": counts,
             "cells": [{f: getattr(c, f) for f in Cells.__slots__} for c in cells],
             "unserved": dict(mapping.unserved),
@@ -124,6 +165,11 @@ def extract(
             if line.accounted != line.source:
                 raise CellsUnaccounted(table=line.table, source=line.source, accounted=line.accounted)
         shutil.rmtree(scratch)
+        if before is not None:
+            found = increments.changes(
+                final / increments.ROWS, building / increments.ROWS, building / increments.CHANGES
+            )
+            manifest["changes"] = {table: change._asdict() for table, change in found.items()}
         files.write(building / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
         publish(building, final)
     except (OSError, sqlite3.Error) as error:
@@ -135,6 +181,30 @@ def extract(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return manifest
+
+
+def _unchanged(before: dict[str, Any], final: Path, clock: datetime) -> dict[str, Any]:
+    """The manifest of an extraction that found nothing new: the tables that stand are those of this clock too."""
+    manifest = {**before, "clock": clock.isoformat(), "changes": {}}
+    (final / increments.CHANGES).unlink(missing_ok=True)
+    files.write(final / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    return manifest
+
+
+def _kept(mapping: Mapping, table: str, columns: tuple[str, ...]) -> list[str]:
+    """Columns of a source table that leave: all but those excluded."""
+    return [c for c in columns if mapping.columns[table, c].disposition != "excluded"]
+
+
+def _digest_rows(
+    mapping: Mapping, live: MappingOf[str, tuple[str, ...]], view: View, digests: RowDigests, progress: Progress
+) -> None:
+    """Read every row once for its digest alone."""
+    for number, (table, columns) in enumerate(live.items()):
+        progress("empreintes", number, len(live))
+        if kept := _kept(mapping, table, columns):
+            for rows in view.rows(table, kept, BATCH).batches:
+                digests.add(table, rows)
 
 
 def _digest_of(mapping: Mapping) -> str:
@@ -179,6 +249,8 @@ def _canonical(
         held: list[tuple[Any, ...]] = []
         for rows in batches:
             claims.add([(r[t], as_text(r[k]), r[p] if p >= 0 else None) for r in rows])
+            if table.name == "patient":
+                claims.know([as_text(r[p]) for r in rows if r[p] is not None])
             out = [tuple(r[i] if i >= 0 else None for i in order) for r in rows]
             if bodily:
                 found = (_body(r, body_at, path_at, store) for r in rows)
@@ -215,29 +287,54 @@ def _with_body(row: tuple[Any, ...], body: Any, bodies: Bodies, facts_at: list[i
 
 
 def _native(
-    mapping: Mapping, live: MappingOf[str, tuple[str, ...]], view: View, claims: Claims, misfits: list[Misfit]
+    mapping: Mapping,
+    live: MappingOf[str, tuple[str, ...]],
+    view: View,
+    claims: Claims,
+    misfits: list[Misfit],
+    digests: RowDigests | None,
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """One row per source row that holds a native column, or that no query claimed; then the values no declared type could hold."""
+    """One row per source row that holds a native column, or that no query claimed; then the values no declared type could hold. `digests`
+    takes every row on the way, unless they are known already."""
     for t, k, patient, column, value in misfits:
         yield [(f"{t}:{k}:{column}{UNREADABLE}", patient, 0, orjson.dumps({column: _plain(value)}).decode(), t, k)]
     for table, columns in live.items():
-        uses = [mapping.columns[table, c].disposition for c in columns]
-        kept = [c for c, use in zip(columns, uses, strict=True) if use != "excluded"]
-        native = {c for c, use in zip(columns, uses, strict=True) if use == "native"}
+        kept = _kept(mapping, table, columns)
+        native = {c for c in kept if mapping.columns[table, c].disposition == "native"}
         if not kept:
             continue
-        if not native and claims.any(table) and _all_claimed(view, claims, table):
+        if not native and digests is None and claims.any(table) and _all_claimed(view, claims, table):
             continue
-        for rows in view.rows(table, kept, BATCH).batches:
+        owner = mapping.owners.get(table, "")
+        # Read last when the column itself leaves nowhere.
+        read = kept if not owner or owner in kept else [*kept, owner]
+        at = read.index(owner) + 1 if owner else 0
+        for rows in view.rows(table, read, BATCH).batches:
+            if digests is not None:
+                digests.add(table, rows if read is kept else [r[: len(kept) + 1] for r in rows])
             known = claims.of(table, [r[0] for r in rows])
-            out = []
-            for row_key, *values in rows:
-                claimed = row_key in known
+            named = {as_text(r[at]) for r in rows if r[0] not in known and r[at] is not None} if owner else set()
+            whose = claims.known(sorted(named)) if named else frozenset()
+            out, weight = [], 0
+            for row in rows:
+                claimed = row[0] in known
                 if claimed and not native:
                     continue
-                content = {c: _plain(v) for c, v in zip(kept, values, strict=True) if not claimed or c in native}
+                content = {
+                    c: _plain(v)
+                    for c, v in zip(kept, row[1 : len(kept) + 1], strict=True)
+                    if not claimed or c in native
+                }
                 text = orjson.dumps(content).decode()
-                out.append((f"{table}:{row_key}", known.get(row_key), len(content), text, table, row_key))
+                patient = known.get(row[0])
+                # A key that no patient bears ("0", a deleted one) says nothing of who the row is about.
+                if not claimed and owner and row[at] is not None and as_text(row[at]) in whose:
+                    patient = as_text(row[at])
+                out.append((f"{table}:{row[0]}", patient, len(content), text, table, row[0]))
+                weight += len(text)
+                if weight > BATCH_BYTES:
+                    yield out
+                    out, weight = [], 0
             if out:
                 yield out
 

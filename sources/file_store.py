@@ -5,6 +5,7 @@ gives. Reading only; nothing outside that folder is ever opened.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 _SCHEME = re.compile(r"file:(?://[^/]*)?", re.IGNORECASE)
@@ -14,8 +15,10 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 class FileStore:
     """The files under `root`, or none. Counts what rows named, what was read, and what was not there."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, seen: Callable[[Path], None] = lambda path: None) -> None:
+        """`seen` is told of each file that a row names, there or not."""
         self._root = root.resolve() if root is not None else None
+        self._seen = seen
         self.named = self.read = 0
 
     @property
@@ -32,6 +35,7 @@ class FileStore:
         path = self._place(name)
         if path is None:
             return None
+        self._seen(path)
         try:
             data = path.read_bytes() if path.is_file() else None
         except OSError:

@@ -25,6 +25,32 @@ class Rows(NamedTuple):
     batches: Iterator[list[tuple[Any, ...]]]
 
 
+class Whole(NamedTuple):
+    """A table read whole: what it gives is a key as text, then each column in stored order; `types` are the Python types of the columns
+    (bool, int, float, str or bytes), every value being of its column's type or None."""
+
+    types: tuple[type, ...]
+    batches: Iterator[list[tuple[Any, ...]]]
+
+
+class Tables(Protocol):
+    """A practice's database of which only whole tables are asked, in the plainest SQL: any dialect can give them, and `copied` makes a
+    View of it. Its methods raise SourceUnreadable, SourceLocked, SourceUnreachable."""
+
+    # As in a View; and the engine, for messages.
+    name: str
+    kind: str
+
+    def tables(self) -> Mapping[str, tuple[SourceColumn, ...]]:
+        """As in a View."""
+
+    def count(self, table: str) -> int:
+        """Rows of a table, counted by the engine."""
+
+    def whole(self, table: str, size: int) -> Whole:
+        """Every row of a table, in batches of at most `size`. One reading at a time."""
+
+
 class View(Protocol):
     """A practice's database held still. Its methods raise SourceUnreadable, SourceLocked; a fault in the text of a query is a
     `QueryFault`."""

@@ -92,6 +92,11 @@ def a_document(key: str = "D1", patient: str | None = "P1", *, body: Body = A_PD
         "act": "2026-03-02T10:00:00",
         "created": "2026-03-02T10:30:00",
         "fed_state": "never",
+        # Who withheld or restricted it, where a test does.
+        "withheld_by": DOCTOR,
+        "withheld_at": "2026-03-02T10:30:00",
+        "visibility_by": DOCTOR,
+        "visibility_at": "2026-03-02T10:30:00",
     }
     version = a_version(
         f"{key}-1", key, patient, body=body._replace(content=body.content if body.content != "" else key)

@@ -51,7 +51,7 @@ SELECT document, key AS version_key, version, sha256, size, detected, damage FRO
 QUALIFY row_number() OVER (PARTITION BY document ORDER BY version DESC, key DESC) = 1"""
 
 
-def findings(clock: datetime, cut_off: date | None, before_obligation: bool) -> str:
+def findings(clock: datetime, cut_off: date | None, before_obligation: bool, without_obligation: bool) -> str:
     """SQL: slot, patient, record_table, record_key, rule, destination, severity, evidence for documents.
 
     `clock` is local time of the practice, without zone; `cut_off` the operator's decision on documents of unknown history."""
@@ -59,6 +59,7 @@ def findings(clock: datetime, cut_off: date | None, before_obligation: bool) -> 
     adopt = f"AND coalesce(d.created, '') < '{cut_off.isoformat()}'" if cut_off else ""
     # The operator's choice to feed the history turns the block into a remark that stays in the evidence.
     before = "warning" if before_obligation else "block"
+    unasked = "warning" if without_obligation else "block"
     # Fed by choice, an older document meets the exclusions as those of today do.
     reached = "'due', 'excluded', 'undecidable', 'before'" if before_obligation else "'due', 'excluded', 'undecidable'"
     row = "d.slot, d.patient, 'document' AS record_table, d.key AS record_key"
@@ -78,7 +79,7 @@ def findings(clock: datetime, cut_off: date | None, before_obligation: bool) -> 
         rows("DOC-FED-DELETED", "d.fed_state = 'deleted'"),
         rows("DOC-UNKNOWN-HISTORY", f"coalesce(d.fed_state, '') NOT IN ('never', 'fed', 'deleted') {adopt}"),
         # Of a code that no value set holds, nothing says that it is exempt: DOC-TYPE-UNKNOWN alone.
-        rows("OBL-NONE", f"d.state = 'none' AND d.type_code IN ({_list(list(TYPES))})"),
+        rows("OBL-NONE", f"d.state = 'none' AND d.type_code IN ({_list(list(TYPES))})", severity=unasked),
         rows("OBL-BEFORE", "d.state = 'before'", severity=before, evidence="d.obligation"),
         rows(
             "OBL-EXCLUDED",

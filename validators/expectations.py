@@ -15,7 +15,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from transvase.formats import canonical
+import orjson
+
+from transvase.formats import canonical, files
 from transvase.formats.processes import deaf_to_interrupts
 from transvase.model.table import Table
 from transvase.model.tables import TABLES
@@ -123,6 +125,21 @@ def check_work(work: str) -> list[Checked]:
     """Every table of a work folder; a plain function, so that it can run in a process of its own."""
     with canonical.connect(Path(work), threads=1) as base:
         return list(check_tables(base, list(TABLES)))
+
+
+# Beside the tables it speaks of, and replaced with them.
+_KEPT = "declarations.json"
+
+
+def keep(work: Path, found: list[Checked]) -> None:
+    """Write down what was found, for the runs after which the tables are the same."""
+    files.write(work / "canonical" / _KEPT, orjson.dumps([one._asdict() for one in found]))
+
+
+def kept(work: Path) -> list[Checked] | None:
+    """What was found of the tables that stand; None when they were not checked."""
+    path = work / "canonical" / _KEPT
+    return [Checked(**one) for one in orjson.loads(path.read_bytes())] if path.is_file() else None
 
 
 def load() -> None:

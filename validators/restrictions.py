@@ -203,7 +203,7 @@ SELECT a.document, a.leg,
   CASE WHEN a.leg = 'dmp' THEN CASE a.outcome WHEN 'to_send' THEN 'yes' ELSE 'no' END
        WHEN a.state NOT IN ('due', 'undecidable') OR a.cell = 'false' OR s.rule IS NOT NULL THEN 'no'
        WHEN d.rule IS NOT NULL OR a.cell = 'conditional' THEN 'conditional' ELSE 'yes' END AS answer,
-  CASE WHEN a.leg = 'dmp' THEN coalesce(a.rule, a.obligation)
+  CASE WHEN a.leg = 'dmp' THEN coalesce(a.rule, a.obligation, 'OBL-NONE')
        -- The first reason of the catalogue, as for the DMP; what the law does not ask comes before what the record says.
        WHEN a.state = 'before' THEN 'OBL-BEFORE'
        WHEN a.cell = 'false' AND s.rule IS NULL THEN a.obligation

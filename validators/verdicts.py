@@ -29,6 +29,7 @@ def judge(
     environment: str,
     cut_off: date | None = None,
     before_obligation: bool = False,
+    without_obligation: bool = False,
     mandated: Iterable[MandatedDocument] = MANDATED.values(),
     struct_idnat: str = "",
     facility_type: str = "",
@@ -74,7 +75,7 @@ def judge(
             parts = [
                 identity.verdicts(policy),
                 "FROM across",
-                documents.findings(local, cut_off, before_obligation),
+                documents.findings(local, cut_off, before_obligation, without_obligation),
                 restrictions.findings(local.date()),
             ]
             if cog is not None:

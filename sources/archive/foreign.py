@@ -1,4 +1,5 @@
-"""Documents that others made: CDA and XDM become patients (from CDA headers), documents received and their versions, byte for byte.
+"""Documents that others made: CDA and XDM become patients (from CDA headers), documents received and their versions, byte for byte,
+and rows of what structured ones state (`statements`).
 
 A patient is recognised by identifiers only, the INS first, and two national numbers are never put together. What another software
 fed is not known from a document, so its history is unknown (design, section 6). Nothing is decided on identity: it must be qualified.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime, timedelta, timezone
+from collections import Counter
 from typing import Any
 
 from transvase.formats import cda
@@ -19,44 +20,36 @@ from transvase.formats.xdm import XdmArchive, XdmRefused
 from transvase.formats.xds import DocumentEntry
 from transvase.formats.xds_metadata import INS_ROOTS
 from transvase.formats.xds_xml import MetadataUnreadable
-from transvase.model.clock import PARIS, zone
 from transvase.model.codes.type_codes import CODES as TYPES
 from transvase.model.identifiers import arc
 from transvase.model.tables import TABLES
+from transvase.sources.archive import statements
 from transvase.sources.archive.sink import Row, Sink
+from transvase.sources.archive.statements.reading import local
 
-_TIME = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.\d+)?([+-]\d{4})?", re.ASCII)
 _CX = re.compile(r"([^^&|~\\]+)\^\^\^&([0-9.]+)&ISO(?:\^[A-Z]*)?")
+# Kinds of statements told apart in the report; a document may name as many templates as it likes.
+_KINDS = 1000
 _ASIDE = re.compile(r".*/(?:METADATA\.XML|[^/]*\.XSL)", re.IGNORECASE)
-
-
-def local(value: str) -> str | None:
-    """HL7 TS as ISO local time of the same precision; None when empty or impossible. Without an offset it is local already."""
-    match = _TIME.fullmatch(value)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, offset = match.groups()
-    try:
-        moment = datetime(int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0))
-        if hour and offset:
-            shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))
-            moment = moment.replace(tzinfo=timezone(shift if offset[0] == "+" else -shift)).astimezone(zone(PARIS))
-    except (ValueError, OverflowError):
-        return None
-    return moment.isoformat()[:19] if hour else "-".join(p for p in (year, month, day) if p)
 
 
 class Received:
     """Gathers what documents say of patients and documents; `close` hands the rows on. These two tables are held in memory (some
     hundred bytes a row), versions and bodies are not."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, own: str = "") -> None:
+        """`own` is the practice's Struct_IdNat: what its custody holds is produced there; empty, everything is received."""
         self._sink = sink
+        self._own = own
         self._patients: dict[str, dict[str, Any]] = {}
         self._owners: dict[Id, str] = {}
         self._documents: dict[str, dict[str, Any]] = {}
         # uniqueId to the digest of what stands under it.
         self._known: dict[tuple[str | None, str], str] = {}
+        # Statements of the documents: key to the number of their content, and what no row holds, by kind.
+        self._stated: dict[int, int] = {}
+        self._unrepresented: Counter[str] = Counter()
+        self._retold = 0
 
     def archive(self, archive: XdmArchive, where: str) -> None:
         """Every document of an XDM archive. What its metadata say of visibility is kept; the rest comes from the document."""
@@ -100,7 +93,8 @@ class Received:
         """A CDA; the key of its patient, None when it cannot be read (it is listed, and kept without a patient). `beside` is the
         patient of the first document of the same submission."""
         try:
-            header = cda.header(cda.parse(data))
+            root = cda.parse(data)
+            header = cda.header(root)
         except cda.CdaUnreadable:
             self._sink.unread.append(f"{where}: its CDA cannot be read; kept as a document without a patient.")
             self._keep(None, "", "", data, {"origin": "received"}, 1, where)
@@ -112,15 +106,54 @@ class Received:
             "local_type": None if code in TYPES else code or None,
             "type_code": code if code in TYPES else None,
             "title": header.title or None,
-            "origin": "received",
+            "origin": "produced"
+            if self._own and self._own in (i.extension for i in header.custodian.ids)
+            else "received",
             "external_author": next((n for a in header.authors if (n := _name(a))), None),
             "act": local(header.acts[0].low) if header.acts else None,
             "act_end": local(header.acts[0].high) if header.acts else None,
             "created": local(header.effective_time),
             **_visibility(entry),
         }
-        self._keep(owner, identifier, header.set_id.oid or identifier, data, facts, max(header.version, 1), where)
+        new = self._keep(owner, identifier, header.set_id.oid or identifier, data, facts, max(header.version, 1), where)
+        if new and owner is not None and header.level == 3:
+            self._statements(root, header, owner, identifier)
         return owner
+
+    def aside(self, data: bytes, where: str) -> None:
+        """Keep what names no patient, and is no document that can be read, as a document without a patient."""
+        self._keep(None, "", "", data, {"origin": "received"}, 1, where)
+
+    def _statements(self, root: Any, header: CdaHeader, owner: str, identifier: str) -> None:
+        """Rows of what a structured document states of its patient. A statement that several documents repeat stands once; with
+        another content it is another row, since nothing says here which document is right."""
+        found = statements.read(root, header)
+        keys: dict[tuple[str, str], str] = {}
+        fresh: list[tuple[str, dict[str, Any]]] = []
+        for table, rows in found.rows.items():
+            for values in rows:
+                content = arc(*(f"{n}\1{v!r}" for n, v in sorted(values.items()) if n != "key"))
+                key = arc("statement", owner, table, values["key"])
+                if self._stated.get(key, content) != content:
+                    self._retold += 1
+                    key = arc("statement", owner, table, values["key"], str(content))
+                keys[table, values["key"]] = str(key)
+                if key not in self._stated:
+                    self._stated[key] = content
+                    fresh.append((table, {**values, "key": str(key), "patient": owner}))
+        for table, values in fresh:
+            columns = TABLES[table].own
+            for column in columns:
+                if column.name in values and (column.references, values[column.name]) in keys:
+                    values[column.name] = keys[column.references, values[column.name]]
+            if any(column.name == "document" for column in columns):
+                values.setdefault("document", str(arc("document", owner, header.set_id.oid or identifier)))
+            self._sink.add(table, [_row(table, **values, source_table="cda", source_key=identifier)])
+        for lost in found.unrepresented:
+            kind = f"{lost['what']}: {lost['why']}"
+            self._unrepresented[
+                kind if kind in self._unrepresented or len(self._unrepresented) < _KINDS else "other kinds"
+            ] += 1
 
     def _other(self, data: bytes, entry: DocumentEntry, where: str, patients: dict[str, None]) -> None:
         """A document that is no CDA: its metadata are all that is known of it. One patient per submission, by rule of XDM."""
@@ -155,15 +188,15 @@ class Received:
         facts: dict[str, Any],
         version: int,
         where: str,
-    ) -> None:
-        """The body, its version row, and what its document is by its highest version."""
+    ) -> bool:
+        """The body, its version row, and what its document is by its highest version; False when it was filed already."""
         digest = hashlib.sha256(data).hexdigest()
         earlier = self._known.setdefault((owner, identifier or digest), digest)
         if earlier != digest:
             self._sink.unread.append(f"{where}: another content has its identifier; both are kept.")
         key = str(arc("version", owner or "", identifier, digest))
         if self._known.get((owner, key)):
-            return  # The same document, filed again.
+            return False  # The same document, filed again.
         self._known[owner, key] = digest
         if not self._sink.holds(digest):
             self._sink.keep(data)
@@ -201,6 +234,7 @@ class Received:
                 "source_key": of_set or digest,
                 "_version": version,
             }
+        return True
 
     def _owner(self, header: CdaHeader, where: str, beside: str | None) -> str | None:
         """The key of the patient that a header names, known already or new. An XDM submission has one patient: a header that names
@@ -257,6 +291,12 @@ class Received:
             )
         for facts in self._documents.values():
             self._sink.add("document", [_row("document", **{n: v for n, v in facts.items() if n != "_version"})])
+        # Whole in the document, which is kept byte for byte: said once for each kind.
+        self._sink.in_documents += [f"{kind}: {n}" for kind, n in sorted(self._unrepresented.items())]
+        if self._retold:
+            self._sink.in_documents.append(
+                f"statements whose identifier has another content in an earlier document ({self._retold}): both are kept."
+            )
 
 
 def _row(table: str, **values: Any) -> Row:

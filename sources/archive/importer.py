@@ -41,11 +41,13 @@ Progress = Callable[[int, int], None]
 
 
 class Imported(NamedTuple):
-    """The manifest written as extraction.json, bodies put in the store, and one sentence per thing that could not be read."""
+    """The manifest written as extraction.json, bodies put in the store, one sentence per thing that could not be read, and one per kind of
+    statement that stays in its document alone, which is kept byte for byte."""
 
     manifest: dict[str, Any]
     bodies: int
     unread: list[str]
+    in_documents: list[str]
 
 
 def is_portability(path: Path) -> bool:
@@ -98,7 +100,10 @@ def import_archive(
         files.write(building / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
         files.write(
             building / RECORD,
-            orjson.dumps({"archive": path.name, "unread": sink.unread}, option=orjson.OPT_INDENT_2),
+            orjson.dumps(
+                {"archive": path.name, "unread": sink.unread, "in_documents": sink.in_documents},
+                option=orjson.OPT_INDENT_2,
+            ),
         )
         publish(building, final)
     except (OSError, duckdb.IOException) as error:
@@ -107,7 +112,7 @@ def import_archive(
         raise files.output_error(OSError(28 if "space" in str(error).lower() else 5, ""), work) from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return Imported(manifest, sink.bodies, sink.unread)
+    return Imported(manifest, sink.bodies, sink.unread, sink.in_documents)
 
 
 def _manifest(clock: datetime, rows: dict[str, int]) -> dict[str, Any]:
@@ -118,7 +123,9 @@ def _manifest(clock: datetime, rows: dict[str, int]) -> dict[str, Any]:
         "mapping": "",
         "rows": rows,
         "cells": [],
-        "unserved": {n: _LEFT for n in TABLES if n not in ("patient", "document", "document_version", "native")},
+        "unserved": {
+            n: _LEFT for n in TABLES if n not in ("patient", "document", "document_version", "native") and not rows[n]
+        },
         "unreadable": 0,
     }
 

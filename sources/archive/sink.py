@@ -25,7 +25,8 @@ Row = tuple[Any, ...]
 class Sink:
     """The tables under construction in `folder` and the store `bodies`, as a context: on a clean end the tables are written.
 
-    `unread` holds one sentence per thing that could not be read, by reference."""
+    `unread` holds one sentence per thing that could not be read, by reference; `in_documents` what was read and that no table holds, so
+    that it stays in its document alone: one sentence per kind, counted."""
 
     def __init__(self, folder: Path, bodies: Bodies) -> None:
         self._stack = ExitStack()
@@ -35,6 +36,7 @@ class Sink:
         self._waiting: dict[str, list[Row]] = {name: [] for name in TABLES}
         self._held = 0
         self.unread: list[str] = []
+        self.in_documents: list[str] = []
         self.bodies = 0
 
     def __enter__(self) -> Sink:

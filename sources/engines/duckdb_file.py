@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from transvase.errors import SourceLocked, SourceMissing, SourceUnreadable
+from transvase.sources.engines.batches import by_weight
 from transvase.sources.engines.maps import as_values
 from transvase.sources.sqlite import quoted
 from transvase.sources.view import QueryFault, Rows, SourceColumn, View
@@ -147,7 +148,10 @@ class DuckView:
         declared = dict(self._columns[table])
         source, key = self._places[table]
         kept = ", ".join([key, *(_expression(quoted(c), declared[c]) for c in columns)])
-        return Rows(("key", *columns), self._batches(self._cursor(), f"SELECT {kept} FROM {source}", size))
+        return Rows(
+            ("key", *columns),
+            self._batches(self._cursor(), f"SELECT {kept} FROM {source}", size, weighed=bool(columns)),
+        )
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._base.cursor()
@@ -158,9 +162,14 @@ class DuckView:
     def _start(self) -> str:
         return "USE source" if self._kind == "DuckDB" else "USE memory"
 
-    def _batches(self, cursor: duckdb.DuckDBPyConnection, text: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    def _batches(
+        self, cursor: duckdb.DuckDBPyConnection, text: str, size: int, weighed: bool = False
+    ) -> Iterator[list[tuple[Any, ...]]]:
         try:
             cursor.execute(text)
+            if weighed:
+                yield from by_weight(cursor.fetchmany, size)
+                return
             while rows := cursor.fetchmany(size):
                 yield rows
         except duckdb.Error as error:

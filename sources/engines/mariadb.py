@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import struct
 from collections.abc import Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from transvase.errors import SourceLocked, SourceMissing, SourceRefused, SourceUnreachable, SourceUnreadable
+from transvase.sources.engines.batches import by_weight
 from transvase.sources.engines.maps import refuse_repeated
 from transvase.sources.view import QueryFault, Rows, SourceColumn, View
 
@@ -44,6 +46,7 @@ _WITH = re.compile(
 _BINARY = re.compile(r"(?:tiny|medium|long)?blob|(?:var)?binary|geometry|point|linestring|polygon|multi\w+|geom\w+")
 # Codes of the protocol (field types) and of the server (errors).
 _TINY, _SHORT, _LONG, _FLOAT, _DOUBLE, _LONGLONG, _INT24, _BIT = 1, 2, 3, 4, 5, 8, 9, 16
+_PLAIN, _CHECKED = "disable", ("verify-ca", "verify-full")
 _UNKNOWN_DATABASE, _LOCKED, _UNKNOWN_VARIABLE = 1049, (1205, 1213), 1193
 _REFUSED = {1044, 1045, 1698, 1142, 1143, 1227, 1251, 2054, 2061}
 # Interrupted by the server or by the network; anything else is about what was asked.
@@ -59,8 +62,11 @@ class _Table(NamedTuple):
 @contextmanager
 def opened(url: str, password: str | None) -> Iterator[View]:
     """The database of `mariadb://user@server:port/database` (or `mysql://`, `?unix_socket=` for a local one) in one transaction WITH
-    CONSISTENT SNAPSHOT, READ ONLY. Tables whose engine keeps no snapshot (MyISAM, Aria) are locked against writing until the end, by
-    a second connection; that asks for the right LOCK TABLES. Views and sequences are left out, and so is what the user may not see.
+    CONSISTENT SNAPSHOT, READ ONLY. With `?sslmode=verify-full` it is read over TLS or not at all, the server's certificate being one of
+    the authorities of `&sslrootcert=` (a PEM file; the system's without it) and bearing the server's name, which `verify-ca` lets be.
+
+    Tables whose engine keeps no snapshot (MyISAM, Aria) are locked against writing until the end, by a second connection; that asks for
+    the right LOCK TABLES. Views and sequences are left out, and so is what the user may not see.
 
     Whole numbers, BIT and BOOL are int, FLOAT and DOUBLE float (the shortest decimal of a FLOAT), binary strings and geometries bytes;
     any other type is the text the server writes, whatever the character set of its column, time stamps in the time zone the server is
@@ -120,22 +126,40 @@ def _address(url: str, password: str | None) -> tuple[str, dict[str, Any]]:
     try:
         parts = urlsplit(url)
         host, port, database = parts.hostname, parts.port, unquote(parts.path.strip("/"))
-        local = dict(parse_qsl(parts.query)).get("unix_socket")
+        asked = dict(parse_qsl(parts.query))
     except ValueError:
-        parts, host, port, database, local = None, None, None, "", None
+        parts, host, port, database, asked = None, None, None, "", {}
     if parts is None or parts.scheme not in ("mariadb", "mysql") or not database:
         raise SourceUnreadable(path=KIND, kind=KIND, reason="its URL is not mariadb://user@server/database")
     secret = password if password is not None else unquote(parts.password or "")
     where = {
         "host": host or "localhost",
         "port": port or 3306,
-        "unix_socket": local,
+        "unix_socket": asked.get("unix_socket"),
+        "ssl": _trust(asked.get("sslmode", _PLAIN), asked.get("sslrootcert")),
         "user": unquote(parts.username or ""),
         # The driver would write a text as Latin-1; servers read UTF-8.
         "password": secret.encode(),
         "database": database,
     }
     return f"{database}@{host or 'localhost'}", where
+
+
+def _trust(mode: str, authorities: str | None) -> ssl.SSLContext | None:
+    """What a server's certificate is checked against; none without TLS."""
+    if mode == _PLAIN and authorities is None:
+        return None
+    if mode not in _CHECKED:
+        # A mode that encrypts and checks nothing would let anyone answer in the server's stead.
+        reason = f"sslmode in its URL is not one of {', '.join((_PLAIN, *_CHECKED))}"
+        raise SourceUnreadable(path=KIND, kind=KIND, reason=reason)
+    try:
+        context = ssl.create_default_context(cafile=authorities)
+    except OSError:
+        # Also what OpenSSL says of a file that is no PEM.
+        raise SourceUnreadable(path=KIND, kind=KIND, reason="sslrootcert in its URL is no readable PEM file") from None
+    context.check_hostname = mode == "verify-full"
+    return context
 
 
 class _Session:
@@ -148,11 +172,13 @@ class _Session:
         self._loop = loop
         asked = {**where, "charset": "utf8mb4", "conv": _DECODERS, "autocommit": True, "connect_timeout": 10}
         with self.errors():
-            line = _line_to(where)
+            # Given a socket, the driver would begin TLS before the server has spoken, which is not this protocol.
+            line = _line_to(where) if where["ssl"] is None else None
             try:
                 self._connection = loop.run_until_complete(_made(asyncmy.connect(**asked, sock=line)))
             except BaseException:
-                line.close()
+                if line is not None:
+                    line.close()
                 raise
 
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -290,7 +316,7 @@ class _View:
         kept = [self._key(table), *(_cell(column, declared[column]) for column in columns)]
         text = f"SELECT {', '.join(kept)} FROM {quoted(table)}"
         singles = [i for i, column in enumerate(columns, 1) if declared[column].startswith("float")]
-        return Rows(("key", *columns), self._read(text, singles, size, faults=False))
+        return Rows(("key", *columns), self._read(text, singles, size, faults=False, weighed=bool(columns)))
 
     def _source(self, sql: str) -> tuple[str, str]:
         """What comes before SELECT, and the query in parentheses after it, with the code mappings where it sees them."""
@@ -316,7 +342,9 @@ class _View:
             session.run("DEALLOCATE PREPARE transvase_query")
         return tuple(d[0] for d in described), tuple(d[1] for d in described)
 
-    def _read(self, text: str, singles: list[int], size: int, faults: bool) -> Iterator[list[tuple[Any, ...]]]:
+    def _read(
+        self, text: str, singles: list[int], size: int, faults: bool, weighed: bool = False
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """Send the query now; its rows come as they are asked for."""
         self._stop()
         session = self._session
@@ -324,24 +352,25 @@ class _View:
             cursor = session.cursor()
             self._reading = cursor
             session.wait(cursor.execute(text))
-        return self._batches(cursor, singles, size)
+        return self._batches(cursor, singles, size, weighed)
 
-    def _batches(self, cursor: Any, singles: list[int], size: int) -> Iterator[list[tuple[Any, ...]]]:
+    def _batches(self, cursor: Any, singles: list[int], size: int, weighed: bool) -> Iterator[list[tuple[Any, ...]]]:
         session = self._session
-        while True:
+
+        def fetch(number: int) -> list[tuple[Any, ...]]:
             if self._reading is not cursor:
                 raise RuntimeError("another reading of this database has begun")
             try:
                 with session.errors():
-                    rows: list[tuple[Any, ...]] = session.wait(cursor.fetchmany(size))
+                    rows: list[tuple[Any, ...]] = session.wait(cursor.fetchmany(number))
             except (SourceUnreadable, SourceLocked):
                 # What was still to come cannot be told from a new answer: nothing more is asked of this connection.
                 self._reading = None
                 session.close()
                 raise
-            if not rows:
-                break
-            yield [_shortened(row, singles) for row in rows] if singles else rows
+            return [_shortened(row, singles) for row in rows] if singles else list(rows)
+
+        yield from by_weight(fetch, size) if weighed else iter(lambda: fetch(size), [])
         self._stop()
 
     def _stop(self) -> None:
@@ -453,7 +482,9 @@ def _translated(error: BaseException, name: str, faults: bool) -> Exception:
         return SourceLocked(path=name)
     if code in _REFUSED:
         return SourceRefused(path=name)
-    if isinstance(error, UnicodeDecodeError):
+    if refused := _tls(error):
+        reason = refused
+    elif isinstance(error, UnicodeDecodeError):
         reason = "a text is not in the character set the server says"
     elif code in _LOST or isinstance(error, OSError | EOFError) or not code:
         return SourceUnreachable(path=name)
@@ -463,3 +494,15 @@ def _translated(error: BaseException, name: str, faults: bool) -> Exception:
     else:
         reason = f"error {code}"
     return SourceUnreadable(path=name, kind=KIND, reason=reason)
+
+
+def _tls(error: BaseException) -> str:
+    """What TLS refused, when it is what failed; empty otherwise."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return ""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "the server's certificate does not come from the authorities trusted, or is not in its name, or is out of date"
+    return "the server speaks no TLS, or none that is safe"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from transvase.sources.engines.batches import by_weight
 from transvase.sources.engines.maps import refuse_repeated
 from transvase.sources.sqlite import key_expression, quoted, schema, snapshot, translated
 from transvase.sources.view import QueryFault, Rows, SourceColumn, View
@@ -69,10 +70,13 @@ class _View:
             cursor = self._connection.execute(f"SELECT {', '.join([key, *map(quoted, columns)])} FROM {quoted(table)}")
         except sqlite3.Error as error:
             raise translated(error, self._path) from None
-        return Rows(("key", *columns), self._batches(cursor, size))
+        return Rows(("key", *columns), self._batches(cursor, size, weighed=bool(columns)))
 
-    def _batches(self, cursor: sqlite3.Cursor, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    def _batches(self, cursor: sqlite3.Cursor, size: int, weighed: bool = False) -> Iterator[list[tuple[Any, ...]]]:
         try:
+            if weighed:
+                yield from by_weight(cursor.fetchmany, size)
+                return
             while rows := cursor.fetchmany(size):
                 yield rows
         except sqlite3.Error as error:

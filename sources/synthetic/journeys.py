@@ -263,7 +263,10 @@ def biology_away(cabinet: Cabinet) -> Record:
         patient.fed(report, day, oid=cabinet.senders["laboratoire"].oid)
         if ago == 210:
             # Two days later the laboratory corrects the creatinine: a second version, and a second line.
-            corrected = (*lines[:2], patient.result(report, day, 450, creatinine, "118", BIO_CORRIGE=1))
+            corrected = (
+                *lines[:2],
+                patient.result(report, day, 450, creatinine, "118", BIO_CORRIGE=1, BIO_COM="Annule le précédent"),
+            )
             patient.version(
                 report, day + 2, 720, Body("biology", 0.2, sender=cabinet.senders["laboratoire"], results=corrected)
             )

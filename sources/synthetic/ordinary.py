@@ -372,8 +372,9 @@ def _arrival(record: Record, rng: Random, day: int) -> None:
             if draw() < 0.03:
                 # The laboratory's own code, and a result that is not a number.
                 record.rows[-1][1].update(
-                    BIO_COD="PARA12", BIO_NOM="LABO", BIO_LIB="Recherche de paludisme", BIO_VAL=None
-                )
+                    BIO_COD="PARA12", BIO_NOM="LABO", BIO_LIB="Recherche de paludisme", BIO_VAL=None,
+                    BIO_CHAP="PARASITOLOGIE", BIO_PREL="Sang", BIO_EXAM=None, BIO_TECH=None, BIO_COM="Frottis et goutte épaisse"
+                )  # fmt: skip
                 record.rows[-1][1].update(BIO_TXT="Négatif", BIO_UNIT=None, BIO_INF=None, BIO_SUP=None, BIO_INTERP=None)
                 lines.pop()
         if form == "cda" and lines:

@@ -379,7 +379,7 @@ class Record:
         """The form that an order is written on, and until when it holds: three months for medicines, a year for the rest."""
         of_drugs = nature == "M"
         return {
-            "ORD_FIN": self.cabinet.calendar.date(day + (91 if of_drugs else 365)),
+            "ORD_FIN": self.cabinet.calendar.iso(day + (91 if of_drugs else 365)),
             "ORD_BIZONE": int(any(isinstance(line, words.Drug) and line.long_term for line in lines)),
             "ORD_EXCEPT": 0,
             "ORD_SECUR": 0,
@@ -399,8 +399,8 @@ class Record:
             "OLI_PREV": 0,
             "OLI_NR": 0,
             "OLI_HORS_AMM": 0,
-            "OLI_DEB": calendar.date(day),
-            "OLI_FIN": calendar.date(day + (90 if drug.long_term else 6)),
+            "OLI_DEB": calendar.iso(day),
+            "OLI_FIN": calendar.iso(day + (90 if drug.long_term else 6)),
             "OLI_VOIE": drug.route,
             "OLI_CONSIGNE": "Ne pas interrompre sans avis médical" if drug.long_term else None,
             "OLI_NOTE_PHARMA": "Délivrer par mois" if drug.long_term else None,
@@ -434,6 +434,12 @@ class Record:
                 "BIO_HR": minute // 60 * 100 + minute % 60,
                 "BIO_CORRIGE": 0,
                 "BIO_LABO": "CHARMILLES",
+                "BIO_CHAP": analyte.chapter,
+                "BIO_PREL": analyte.specimen,
+                "BIO_EXAM": analyte.panel,
+                "BIO_TECH": analyte.method,
+                "BIO_VALID": "Dr Odile Ravenel",
+                "BIO_VALID_DT": self.cabinet.calendar.at(day, minute + 180),
                 **cells,
             },
         )

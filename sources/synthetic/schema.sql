@@ -254,8 +254,15 @@ CREATE TABLE T_BIO (
     BIO_INTERP TEXT,            -- N, B, BB, H, HH, A
     BIO_DT INTEGER,             -- AAAAMMJJ
     BIO_HR INTEGER,             -- HMM or HHMM
-    BIO_CORRIGE INTEGER,
-    BIO_LABO TEXT
+    BIO_CORRIGE INTEGER,        -- 1 in place of an earlier line
+    BIO_LABO TEXT,
+    BIO_CHAP TEXT,              -- chapter of the report
+    BIO_PREL TEXT,              -- nature of the sample
+    BIO_EXAM TEXT,              -- examination that the line is part of
+    BIO_TECH TEXT,
+    BIO_VALID TEXT,             -- who validated
+    BIO_VALID_DT TEXT,          -- AAAA-MM-JJ HH:MM:SS
+    BIO_COM TEXT
 );
 
 CREATE TABLE T_ORDO (

@@ -41,7 +41,8 @@ class Drug(NamedTuple):
 
 
 class Analyte(NamedTuple):
-    """A laboratory result: LOINC, label, unit (UCUM), reference bounds, decimals, and the mean and spread of values."""
+    """A laboratory result: LOINC, label, unit (UCUM), reference bounds, decimals, the mean and spread of values, chapter of the
+    report, nature of the sample, examination and technique."""
 
     code: str
     label: str
@@ -51,6 +52,10 @@ class Analyte(NamedTuple):
     decimals: int
     mean: float
     spread: float
+    chapter: str = "BIOCHIMIE"
+    specimen: str = "Sérum"
+    panel: str | None = None
+    method: str | None = None
 
 
 FAMILIES = (
@@ -210,7 +215,14 @@ DRUGS = (
     Drug("3400999000055", "CIP", "RAMIPRIL 5 mg, comprimé sécable", "1 comprimé le soir", True, 1),
     Drug("3400999000062", "CIP", "ATORVASTATINE 20 mg, comprimé", "1 comprimé le soir", True, 1),
     Drug("H03AA01", "ATC", "Lévothyroxine sodique 75 µg", "1 comprimé à jeun", True, 1),
-    Drug("R03AC02", "ATC", "Salbutamol 100 µg, suspension pour inhalation", "2 bouffées si gêne", False, route="Voie inhalée"),
+    Drug(
+        "R03AC02",
+        "ATC",
+        "Salbutamol 100 µg, suspension pour inhalation",
+        "2 bouffées si gêne",
+        False,
+        route="Voie inhalée",
+    ),
     Drug("B01AF02", "ATC", "Apixaban 5 mg", "1 comprimé matin et soir", True, 2),
     Drug("3400999000079", "CIP", "OMÉPRAZOLE 20 mg, gélule gastrorésistante", "1 gélule le soir", True, 1, "gélule"),
     Drug("3400999000086", "CIP", "CÉTIRIZINE 10 mg, comprimé", "1 comprimé le soir", False, 1),
@@ -245,11 +257,59 @@ MEASURES = {
     "PC": ("Périmètre crânien", "cm"),
 }
 ANALYTES = (
-    Analyte("718-7", "Hémoglobine [Masse/Volume] Sang ; Numérique", "g/dL", 12.0, 16.0, 1, 13.8, 1.3),
-    Analyte("6690-2", "Leucocytes [Nombre/Volume] Sang ; Numérique", "10*9/L", 4.0, 10.0, 2, 6.8, 1.7),
-    Analyte("777-3", "Plaquettes [Nombre/Volume] Sang ; Numérique", "10*9/L", 150, 400, 0, 255, 55),
-    Analyte("2345-7", "Glucose [Masse/Volume] Sérum/Plasma ; Numérique", "g/L", 0.70, 1.10, 2, 1.02, 0.22),
-    Analyte("4548-4", "Hémoglobine A1c/Hémoglobine totale Sang ; Numérique", "%", 4.0, 6.0, 1, 6.4, 0.9),
+    Analyte(
+        "718-7",
+        "Hémoglobine [Masse/Volume] Sang ; Numérique",
+        "g/dL",
+        12.0,
+        16.0,
+        1,
+        13.8,
+        1.3,
+        "HÉMATOLOGIE",
+        "Sang",
+        "Hémogramme",
+    ),
+    Analyte(
+        "6690-2",
+        "Leucocytes [Nombre/Volume] Sang ; Numérique",
+        "10*9/L",
+        4.0,
+        10.0,
+        2,
+        6.8,
+        1.7,
+        "HÉMATOLOGIE",
+        "Sang",
+        "Hémogramme",
+    ),
+    Analyte(
+        "777-3",
+        "Plaquettes [Nombre/Volume] Sang ; Numérique",
+        "10*9/L",
+        150,
+        400,
+        0,
+        255,
+        55,
+        "HÉMATOLOGIE",
+        "Sang",
+        "Hémogramme",
+    ),
+    Analyte(
+        "2345-7",
+        "Glucose [Masse/Volume] Sérum/Plasma ; Numérique",
+        "g/L",
+        0.70,
+        1.10,
+        2,
+        1.02,
+        0.22,
+        method="Hexokinase",
+    ),
+    Analyte(
+        "4548-4", "Hémoglobine A1c/Hémoglobine totale Sang ; Numérique", "%", 4.0, 6.0, 1, 6.4, 0.9, specimen="Sang"
+    ),
     Analyte("14682-9", "Créatinine [Moles/Volume] Sérum/Plasma ; Numérique", "umol/L", 50, 100, 0, 78, 18),
     Analyte("2160-0", "Créatinine [Masse/Volume] Sérum/Plasma ; Numérique", "mg/L", 5.0, 11.0, 1, 8.6, 1.9),
     Analyte(

@@ -82,6 +82,7 @@ def test_the_extraction_s_own_account_comes_back(practice, imported):
     assert json.loads((imported / "canonical/import.json").read_bytes()) == {
         "archive": practice.path.name,
         "unread": [],
+        "in_documents": [],
     }
 
 

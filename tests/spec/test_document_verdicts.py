@@ -274,7 +274,9 @@ def test_every_rule_of_the_catalogue_is_met() -> None:
     met = {rule for c in CASES for rule in (*c.document, *c.patient, *c.archive)}
     # Some rules need two records, or a table of the operator: below. Professionals are in test_professional_verdicts.py.
     # Those of restrictions are in test_restrictions.py.
-    elsewhere = {r for r in CATALOGUE if r.startswith(("PRO-", "STR-", "COR-", "VIS-", "OBJ-", "INSI-"))} - {
+    elsewhere = {
+        r for r in CATALOGUE if r.startswith(("PRO-", "STR-", "COR-", "VIS-", "OBJ-", "INSI-", "DOC-WITHHELD-"))
+    } - {
         "VIS-ADULT",
         "OBJ-DMP",
     }
@@ -586,6 +588,24 @@ def test_feeding_the_history_is_an_explicit_choice(tmp_path: Path, chosen: bool,
     assert found.rules("document", "D1") == {"OBL-BEFORE": severity}
     # The choice concerns types of the list only.
     assert found.decisions["D2"]["outcome"] == "not_mandated"
+
+
+@pytest.mark.parametrize(("chosen", "outcome", "severity"), [(False, "not_mandated", B), (True, "to_send", W)])
+def test_feeding_what_no_obligation_names_is_an_explicit_choice(
+    tmp_path: Path, chosen: bool, outcome: str, severity: str
+) -> None:
+    rows = (
+        a_patient(),
+        a_document(type_code=VISIT),
+        a_document("D2", type_code=VISIT, origin="received"),
+        a_document("D3", type_code="10213-7"),
+        a_document("D4", type_code=None),
+    )
+    found = judged(practice(tmp_path, *rows), without_obligation=chosen)
+    assert found.decisions["D1"]["outcome"] == outcome
+    assert found.rules("document", "D1") == {"OBL-NONE": severity}
+    # Never what others made, nor what has no current national type.
+    assert "to_send" not in {found.decisions[d]["outcome"] for d in ("D2", "D3", "D4")}
 
 
 # RNIV status by criteria (sheet ins-identity, section 3): what was done with the identity, never a label.

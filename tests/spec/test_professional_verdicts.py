@@ -131,12 +131,12 @@ def test_any_text_has_an_answer(value: str) -> None:
 
 
 def a_professional(key: str = "DR1", idnat: str | None = "8" + RPPS, **facts: Any) -> Row:
-    return Row("practitioner", {"key": key, "practice": "S1", "idnat": idnat, "family": "VAUTRIN", "active": True} | facts)  # fmt: skip
+    return Row("practitioner", {"key": key, "practice": "S1", "idnat": idnat, "family": "VAUTRIN", "active": True, "specialty": "G15_10/SM26"} | facts)  # fmt: skip
 
 
-def a_structure(key: str = "S1", struct_idnat: str | None = "1" + FINESS) -> Row:
+def a_structure(key: str = "S1", struct_idnat: str | None = "1" + FINESS, **facts: Any) -> Row:
     values = {"name": "Cabinet", "oid": "2.25.1", "facility_type": "SA07", "practice_setting": "AMBULATOIRE"}
-    return Row("practice", {"key": key, "struct_idnat": struct_idnat} | values)
+    return Row("practice", {"key": key, "struct_idnat": struct_idnat} | values | facts)
 
 
 def run(folder: Path, *rows: Any, environment: str = "production", **options: Any) -> Judged:
@@ -401,6 +401,34 @@ def test_hostile_lines_of_an_extraction_stay_text(tmp_path: Path) -> None:
     assert table(tmp_path)["C1"]["quality"] == "identifier"
 
 
+UNCODED = [
+    # what is recorded, what the operator's settings say, rules for either destination
+    pytest.param({}, {}, "", set(), id="codes of the three sets"),
+    pytest.param({"specialty": None}, {}, "", {"PRO-SPECIALTY"}, id="no specialty"),
+    pytest.param({"specialty": "G15_10/SM99"}, {}, "", {"PRO-SPECIALTY"}, id="a specialty of no edition"),
+    pytest.param({}, {"facility_type": None}, "", {"STR-FACILITY"}, id="no facility type"),
+    pytest.param({}, {"facility_type": "Cabinet"}, "", {"STR-FACILITY"}, id="a label for a facility type"),
+    pytest.param({}, {"facility_type": None}, "SA07", set(), id="the facility type of the settings"),
+    pytest.param({}, {}, "SA99", {"STR-FACILITY"}, id="a wrong one in the settings"),
+    pytest.param({}, {"practice_setting": "ambulatoire"}, "", {"STR-SETTING"}, id="a setting in small letters"),
+]
+
+
+@pytest.mark.parametrize(("who", "where", "given_type", "rules"), UNCODED)
+def test_codes_that_metadata_demand(
+    tmp_path: Path, who: dict[str, Any], where: dict[str, Any], given_type: str, rules: set[str]
+) -> None:
+    rows = (a_structure(**where), a_professional(**who), a_document(practitioner="DR1"))
+    work = run(tmp_path, *rows, facility_type=given_type)
+    for destination in ("dmp", "portability"):
+        found = work.rules("practitioner", "DR1", destination) | work.rules("practice", "S1", destination)
+        assert {
+            r: s for r, s in found.items() if r in ("PRO-SPECIALTY", "STR-FACILITY", "STR-SETTING")
+        } == dict.fromkeys(rules, W)
+    # The documents say that it is not defined: they leave.
+    assert work.decisions["D1"]["outcome"] == "to_send"
+
+
 def test_every_rule_of_professionals_is_met() -> None:
     met = {p.values[1] for p in SEVERITIES} | {
         "STR-ID-EMPTY",
@@ -409,5 +437,6 @@ def test_every_rule_of_professionals_is_met() -> None:
         "STR-ID-KEY",
         "STR-ID-TECHNICAL",
     }
+    met |= set().union(*(p.values[3] for p in UNCODED))
     met |= {"COR-BY-NAME", "COR-AMBIGUOUS", "COR-NOT-FOUND", "COR-MAILBOX", "COR-COORDINATES"}
     assert met == {r for r in CATALOGUE if r.startswith(("PRO-", "STR-", "COR-"))}

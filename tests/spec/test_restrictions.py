@@ -234,6 +234,35 @@ def test_an_objection_has_an_author_and_a_date(tmp_path: Path, facts: dict[str, 
     assert work.decisions["D1"]["outcome"] == "objection"
 
 
+SIGNED = [
+    # facts of a document made here, what its record lacks
+    pytest.param({"withheld": "annonce"}, {}, id="withheld, by whom and when"),
+    pytest.param({"withheld": "annonce", "withheld_by": None}, {"DOC-WITHHELD-INCOMPLETE": "document.withheld_by"}, id="withheld by nobody"),
+    pytest.param({"withheld": "annonce", "withheld_at": "hier"}, {"DOC-WITHHELD-INCOMPLETE": "document.withheld_at"}, id="withheld on no day"),
+    pytest.param({"withheld_by": None, "visibility_by": None}, {}, id="nothing withheld nor restricted"),
+    pytest.param({"masked_ps": True}, {}, id="masked, by whom and when"),
+    pytest.param({"masked_ps": True, "visibility_by": " "}, {"VIS-INCOMPLETE": "document.visibility_by"}, id="masked by nobody"),
+    pytest.param(
+        {"invisible_patient": True, "visibility_by": None, "visibility_at": None},
+        {"VIS-INCOMPLETE": "document.visibility_by document.visibility_at"},
+        id="hidden by nobody on no day",
+    ),
+    pytest.param({"masked_ps": True, "visibility_by": None, "origin": "received"}, {}, id="another's document is for them to prove"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "missing"), SIGNED)
+def test_a_restriction_has_an_author_and_a_date(tmp_path: Path, facts: dict[str, Any], missing: dict[str, str]) -> None:
+    work = judged(practice(tmp_path, a_patient(), a_document(**facts)))
+    told = {f.rule: (f.severity, f.evidence) for f in work.verdicts.get(("document", "D1"), [])}
+    assert {r: e for r, (_, e) in told.items() if r.endswith("-INCOMPLETE")} == missing
+    assert {told[r][0] for r in missing} <= {W}
+    # Not proved, but respected.
+    assert work.decisions["D1"]["outcome"] == (
+        "withheld" if facts.get("withheld") else "not_produced" if "origin" in facts else "to_send"
+    )
+
+
 def test_thousands_of_objections_of_one_patient_cost_no_pair(tmp_path: Path) -> None:
     rows: list[Any] = [a_patient(), *(an_objection() for _ in range(3000))]
     rows += [row for n in range(1000) for row in a_document(f"D{n}")]
@@ -243,7 +272,11 @@ def test_thousands_of_objections_of_one_patient_cost_no_pair(tmp_path: Path) -> 
 def test_the_rules_of_restrictions_are_those_of_the_catalogue() -> None:
     sql = findings(CLOCK.date())
     rules = {r for r in CATALOGUE if r.startswith(("VIS-", "OBJ-"))}
-    assert {r for r in CATALOGUE if f"'{r}'" in sql} == rules | {"DOC-MASKED", "DOC-WITHHELD"}
+    assert {r for r in CATALOGUE if f"'{r}'" in sql} == rules | {
+        "DOC-MASKED",
+        "DOC-WITHHELD",
+        "DOC-WITHHELD-INCOMPLETE",
+    }
 
 
 # Local types without a national one: the nearest labels are proposed, never used.

@@ -19,6 +19,16 @@ SELECT
         ELSE CAST(b.BIO_DT AS TEXT)
     END
     || COALESCE('T' || printf('%02d:%02d:00', b.BIO_HR / 100, b.BIO_HR % 100), '') AS measured,
+    b.BIO_CHAP AS chapter,
+    b.BIO_EXAM AS panel,
+    b.BIO_PREL AS specimen,
+    b.BIO_TECH AS method,
+    -- 0 says only that the line corrects none.
+    CASE b.BIO_CORRIGE WHEN 1 THEN 'corrected' END AS status,
+    b.BIO_LABO AS laboratory,
+    b.BIO_VALID AS validated_by,
+    replace(b.BIO_VALID_DT, ' ', 'T') AS validated,
+    b.BIO_COM AS comment,
     'T_BIO' AS source_table,
     CAST(b.BIO_ID AS TEXT) AS source_key
 FROM T_BIO AS b

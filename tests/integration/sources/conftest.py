@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -20,13 +20,22 @@ from typing import Any
 import duckdb
 import pytest
 
+from transvase.sources.connection import opened as opened_by_kind
 from transvase.sources.engines import duckdb_file, mariadb, postgresql, sqlite
 from transvase.sources.view import View
 
+ALL = os.environ.get("TRANSVASE_TEST_ALL") == "1"
 PASSWORD = "s3cr\u00e9t'\\ &?#%"
 USER = "lecteur"
 WAIT = 30.0
 NUMBERS = count()
+
+
+def missing(what: str) -> None:
+    """As in the common fixtures: a failure where everything must run."""
+    if ALL:
+        pytest.fail(f"{what} is missing: install it (make test-all does)")
+    pytest.skip(f"needs {what}")
 
 
 def free_port() -> int:
@@ -117,8 +126,15 @@ def postgresql_server(psql: str) -> Iterator[Server]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def mariadb_server(mariadbd: str) -> Iterator[Server]:
+def mariadb_server(mariadbd: str, papers: Path | None = None) -> Iterator[Server]:
+    """A server; with `papers`, a folder of a certificate and its key, one that offers TLS."""
     home, port = folder("mysql"), free_port()
+    tls: list[str] = []
+    if papers is not None:
+        # Beside its data: the server is another user.
+        for name in ("ours.pem", "server.pem", "server.key"):
+            (home / name).write_bytes((papers / name).read_bytes())
+        tls = [f"--ssl-ca={home}/ours.pem", f"--ssl-cert={home}/server.pem", f"--ssl-key={home}/server.key"]
     data = home / "data"
     made = ["--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
     user = ["--user=mysql"] if os.geteuid() == 0 else []
@@ -136,7 +152,7 @@ def mariadb_server(mariadbd: str) -> Iterator[Server]:
         ]
         more += ["--innodb-fast-shutdown=2", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"]
         with (home / "log").open("ab") as log:
-            command = [mariadbd, "--no-defaults", *options, *more]
+            command = [mariadbd, "--no-defaults", *options, *more, *tls]
             return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def root() -> Any:
@@ -163,6 +179,16 @@ def postgresql_process(program) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def mariadb_process(program) -> Iterator[Server]:
     yield from mariadb_server(program("mariadbd"))
+
+
+@pytest.fixture(scope="session")
+def odbc_process(mariadb_process, program) -> Server:
+    """The same server, reached by its ODBC driver."""
+    drivers = subprocess.run([program("odbcinst"), "-q", "-d"], capture_output=True, text=True, check=False).stdout
+    for driver in ("[MariaDB Unicode]", "[SQLite3]", "[MDBTools]"):
+        if driver not in drivers:
+            missing(f"the ODBC driver {driver}")
+    return mariadb_process
 
 
 @pytest.fixture
@@ -273,6 +299,29 @@ def in_mariadb(server: Server) -> Practice:
     )
 
 
+def in_odbc(server: Server) -> Practice:
+    name = f"cabinet_{next(NUMBERS)}"
+    with mariadb_writer(server.port, None) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    address = f"odbc:Driver={{MariaDB Unicode}};Server=127.0.0.1;Port={server.port};Database={name};UID={USER}"
+
+    def connect() -> Any:
+        # Queries are DuckDB's here: names stand between the same marks for the one who writes.
+        connection = mariadb_writer(server.port, name)
+        connection.cursor().execute("SET sql_mode = 'ANSI_QUOTES'")
+        return connection
+
+    @contextmanager
+    def opened() -> Iterator[View]:
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            opened_by_kind("odbc", address, PASSWORD, Path(scratch)) as view,
+        ):
+            yield view
+
+    return Practice("odbc", connect, opened, types={"text": "varchar(300)", "blob": "longblob", "real": "double"})
+
+
 def in_duckdb(folder: Path) -> Practice:
     path = folder / "cabinet.duckdb"
     duckdb.connect(str(path)).close()
@@ -288,7 +337,7 @@ def in_sqlite(folder: Path) -> Practice:
 
 
 FILES = {"sqlite": in_sqlite, "duckdb": in_duckdb}
-SERVERS = {"postgresql": in_postgresql, "mariadb": in_mariadb}
+SERVERS = {"postgresql": in_postgresql, "mariadb": in_mariadb, "odbc": in_odbc}
 # A test that asks for a server is marked as needing a Debian program.
 ENGINES = [
     *(pytest.param(kind, id=kind) for kind in FILES),
@@ -307,6 +356,11 @@ def practice(request, tmp_path) -> Practice:
 @pytest.fixture
 def in_pg(postgresql_process) -> Practice:
     return in_postgresql(postgresql_process)
+
+
+@pytest.fixture
+def in_any(odbc_process) -> Practice:
+    return in_odbc(odbc_process)
 
 
 @pytest.fixture
