@@ -50,7 +50,9 @@ class Heading:
     """What changes with each document. Instants are HL7 TS (`formats`: `model.clock.hl7`); `act` is never empty.
 
     `templates` are the templateId elements of the model, `id`/`set_id` OIDs, `replaces` the OID of the replaced version or empty,
-    `event` the code element of the documented act or empty, `device` true when software wrote the content."""
+    `event` the code element of the documented act or empty, `device` true when software wrote the content. `performer` and
+    `responsible` are the elements performer and responsibleParty of a model that asks more of them than the common rules;
+    `act_high` the element high of an act that does not end with the encounter (how long a prescription is valid)."""
 
     templates: str
     id: str
@@ -66,6 +68,9 @@ class Heading:
     confidentiality: str = "N"
     extra_participants: str = ""
     extra_documentation: str = ""
+    performer: str = ""
+    responsible: str = ""
+    act_high: str = ""
 
 
 def coded(tag: str, code: str, system: str, display: str, extra: str = "") -> str:
@@ -131,9 +136,10 @@ def address(street: str | None, postal_code: str | None, city: str | None, count
     return f'<addr use="{use}">{parts}</addr>' if parts else ""
 
 
-def record_target(patient: Any, practice_oid: str, qualified: bool) -> str:
+def record_target(patient: Any, practice_oid: str, qualified: bool, reachable: bool = False) -> str:
     """The patient. The matricule stands first and only when the identity is qualified (RNIV; sheet ins-identity, section 3);
-    the local number always follows. An unqualified patient keeps the traits that the record holds."""
+    the local number always follows. An unqualified patient keeps the traits that the record holds. `reachable` is for models that
+    want an address and a telecom even when the record has none."""
     ids = f'<id root="{q(practice_oid)}.1" extension="{q(patient.key)}"/>'
     if qualified:
         ids = f'<id root="{q(patient.ins_oid)}" extension="{q(patient.ins)}"/>' + ids
@@ -143,6 +149,9 @@ def record_target(patient: Any, practice_oid: str, qualified: bool) -> str:
             telecom += f'<telecom value="{scheme}{q(number)}" use="{use}"/>'
     if patient.email and "@" in patient.email:
         telecom += f'<telecom value="mailto:{q(patient.email.strip())}"/>'
+    home = address(patient.address, patient.postal_code, patient.city, patient.country, "H")
+    if reachable:
+        home, telecom = home or '<addr nullFlavor="UNK"/>', telecom or '<telecom nullFlavor="UNK"/>'
     first = patient.birth_first_given or (patient.birth_given or "").split(" ")[0]
     names = f'<family qualifier="BR">{t(patient.birth_family)}</family>'
     if patient.birth_given:
@@ -164,8 +173,7 @@ def record_target(patient: Any, practice_oid: str, qualified: bool) -> str:
         inner += f"<city>{t(patient.birth_place)}</city>" if patient.birth_place else ""
         place = f"<birthplace><place><addr>{inner}</addr></place></birthplace>"
     return (
-        f"<recordTarget><patientRole>{ids}"
-        f"{address(patient.address, patient.postal_code, patient.city, patient.country, 'H')}{telecom}"
+        f"<recordTarget><patientRole>{ids}{home}{telecom}"
         f'<patient classCode="PSN"><name>{names}</name>'
         f"{coded('administrativeGenderCode', sex, '2.16.840.1.113883.5.1', _GENDER[sex])}"
         f'<birthTime value="{birth}"/>{place}</patient></patientRole></recordTarget>'
@@ -198,6 +206,11 @@ def document(
             f"<representedOrganization>{organisation}</representedOrganization></assignedAuthor></author>"
         )
     end = f'<high value="{heading.act_end}"/>' if heading.act_end else ""
+    performer = heading.performer or (
+        f'<performer typeCode="PRF"><assignedEntity><id {responsible.id}/>{responsible.code}'
+        f"<assignedPerson><name>{responsible.name}</name></assignedPerson>"
+        f"<representedOrganization>{organisation}{practice.setting}</representedOrganization></assignedEntity></performer>"
+    )
     related = ""
     if heading.replaces:
         related = (
@@ -224,12 +237,10 @@ def document(
         f"<assignedPerson><name>{responsible.name}</name></assignedPerson>"
         f"<representedOrganization>{organisation}</representedOrganization></assignedEntity></legalAuthenticator>"
         f"{heading.extra_participants}"
-        f'<documentationOf><serviceEvent>{heading.event}<effectiveTime><low value="{heading.act}"/>{end}</effectiveTime>'
-        f'<performer typeCode="PRF"><assignedEntity><id {responsible.id}/>{responsible.code}'
-        f"<assignedPerson><name>{responsible.name}</name></assignedPerson>"
-        f"<representedOrganization>{organisation}{practice.setting}</representedOrganization>"
-        f"</assignedEntity></performer></serviceEvent></documentationOf>{heading.extra_documentation}{related}"
+        f'<documentationOf><serviceEvent>{heading.event}<effectiveTime><low value="{heading.act}"/>{heading.act_high or end}'
+        "</effectiveTime>"
+        f"{performer}</serviceEvent></documentationOf>{heading.extra_documentation}{related}"
         f'<componentOf><encompassingEncounter><effectiveTime><low value="{heading.act}"/>{end}</effectiveTime>'
-        f"<location><healthCareFacility>{practice.facility}</healthCareFacility></location>"
+        f"{heading.responsible}<location><healthCareFacility>{practice.facility}</healthCareFacility></location>"
         f"</encompassingEncounter></componentOf>{body}</ClinicalDocument>\n"
     )

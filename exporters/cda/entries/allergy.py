@@ -61,7 +61,7 @@ def write(rows: list[Any], ids: str, mark: str) -> tuple[str, str]:
         start = low(row.onset)
         status, span = ("active", start) if said == "affirmed" else ("completed", start + '<high nullFlavor="UNK"/>')
         key = extension(row.key)
-        if said == "denied" and row.system == ABSENCE and carried(row.code, row.system):
+        if said != "affirmed" and row.system == ABSENCE and carried(row.code, row.system):
             negation, agent = "false", ""
             value = concept(VALUE, CIS, row.code, row.system, text, ref)
         else:

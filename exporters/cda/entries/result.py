@@ -10,10 +10,22 @@ from transvase.exporters.cda.entries.wording import label, words
 
 COLUMNS = ("Date", "Analyse", "Code", "Résultat", "Unité", "Valeurs de référence", "Interprétation")
 
-_FLAGS = {"N": "Normal", "L": "Bas", "H": "Haut", "LL": "Très bas", "HH": "Très haut", "A": "Anormal"}
+FLAGS = {
+    "N": "Normal",
+    "L": "Bas",
+    "H": "Haut",
+    "LL": "Très bas",
+    "HH": "Très haut",
+    "A": "Anormal",
+    "AA": "Très anormal",
+    "S": "Sensible",
+    "I": "Intermédiaire",
+    "R": "Résistant",
+}
 
 
-def _range(low: str | None, high: str | None) -> str:
+def bounds(low: str | None, high: str | None) -> str:
+    """Values of reference for a reader."""
     if low and high:
         return f"{words(low)} - {words(high)}"
     if low:
@@ -31,6 +43,6 @@ def write(rows: list[Any]) -> str:
     return "".join(
         f"<tr><td>{shown(row.measured)}</td><td>{label(row.label)}</td><td>{cell(row.code, row.system)}</td>"
         f"<td>{words(row.value) or words(row.value_text)}</td><td>{words(row.unit)}</td>"
-        f"<td>{_range(row.low, row.high)}</td><td>{_FLAGS.get(row.flag, '')}</td></tr>"
+        f"<td>{bounds(row.low, row.high)}</td><td>{FLAGS.get(row.flag, '')}</td></tr>"
         for row in rows
     )

@@ -13,7 +13,11 @@ from transvase.formats.xml_text import attribute
 # Three values, never merged (PORT-26). A value out of the list is shown as not recorded: it is never affirmed.
 STATED = {"affirmed": "Affirmé", "denied": "Absence affirmée"}
 NOT_RECORDED = "Non renseigné"
-NEGATION = {"affirmed": "false", "denied": "true"}
+# What a model's mandatory section says of a record that holds nothing: an entry with a code of absence, shown as not recorded.
+NO_INFORMATION = "no information"
+NEGATION = {"affirmed": "false", "denied": "true", NO_INFORMATION: "false"}
+
+UNLABELLED = "Sans libellé"
 
 _SPECIAL = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]').search
 
@@ -28,8 +32,8 @@ def words(value: str | None) -> str:
 
 
 def label(value: str | None) -> str:
-    """The label of a row, never empty: `displayName` and `name` refuse an empty text (XSD, type st)."""
-    return words(value) or "Sans libellé"
+    """The label of a row, never empty nor white space: `displayName` and `name` refuse an empty text (XSD, type st)."""
+    return words(value) if value and value.strip(" \t\r\n") else UNLABELLED
 
 
 def extension(key: str) -> str:
