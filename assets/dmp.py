@@ -17,16 +17,19 @@ from transvase.errors import CertificateRefused, EnvironmentMismatch, Said, Sett
 from transvase.exporters.portability import open_context
 from transvase.formats import canonical, structure_seal
 from transvase.gateways import certificates, dmp
+from transvase.gateways.dmp_fhir import DmpFhir, access_token
+from transvase.ledger import submissions
 from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
 from transvase.model.verdict import POLICIES
 from transvase.settings import key_password
 
-LEDGER = "ledger.sqlite"
+LEDGER = submissions.LEDGER
 
 
-def connector(run: Run) -> tuple[str, Callable[[], dmp.Dmp]]:
-    """The service's address and a function that opens a connection; SettingsInvalid when a setting is missing."""
+def connector(run: Run) -> tuple[str, Callable[[], dmp.Dmp | DmpFhir]]:
+    """The service's address and a function that opens a connection of the route; SettingsInvalid when a setting is missing,
+    EnvironmentMismatch for a route that the environment does not have."""
     settings = run.settings.feed
     for name in ("url", "certificate", "key", "authority"):
         if not getattr(settings, name):
@@ -43,7 +46,22 @@ def connector(run: Run) -> tuple[str, Callable[[], dmp.Dmp]]:
             environment=settings.environment, what=Said("cette adresse de service", "this service address")
         )
     context = dmp.tls(settings.certificate, settings.key, settings.authority, key_password())
-    return settings.url, lambda: dmp.Dmp(settings.url, context, settings.timeout)
+    if settings.route == "soap":
+        return settings.url, lambda: dmp.Dmp(settings.url, context, settings.timeout)
+    if settings.environment == "production":
+        # No server is announced, nor its security (sheet pdsm-fhir.md, 7).
+        raise EnvironmentMismatch(
+            environment=settings.environment,
+            what=Said("la voie fhir, pas encore en service", "route fhir, not in service yet"),
+        )
+    bearer = settings.token_file
+
+    def token() -> str:
+        return access_token(bearer) if bearer else ""
+
+    token()
+    simplified = settings.fhir_publish == "simplified"
+    return settings.url, lambda: DmpFhir(settings.url, context, settings.timeout, token, simplified=simplified)
 
 
 def notices(run: Run, now: datetime) -> list[Said]:
@@ -105,7 +123,8 @@ def limits_of(run: Run) -> Limits:
 
 
 def proofs(run: Run, now: datetime) -> signing.Proofs | None:
-    """What signs the requests, or None when no seal is configured, which production refuses. `now` is aware.
+    """What signs the requests, or None when no seal is configured, which production refuses, or on the route fhir, which has no place
+    for a signature. `now` is aware.
 
     SettingsInvalid, EnvironmentMismatch, CertificateRefused."""
     settings = run.settings.feed
@@ -123,7 +142,7 @@ def proofs(run: Run, now: datetime) -> signing.Proofs | None:
                 "un envoi sans cachet ou sans numéro d'homologation", "sending without seal or homologation number"
             ),
         )
-    if certificate is None or key is None:
+    if certificate is None or key is None or settings.route == "fhir":
         return None
     found = structure_seal.load(certificate, key, key_password(), now, dmp.DMP)
     if settings.certificate and found.holds(settings.certificate):
@@ -155,7 +174,7 @@ def dmp_submissions(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
         ending = notices(run, now)
         proven = proofs(run, now)
         guard(run)
-        with Ledger(run.work / LEDGER) as ledger:
+        with Ledger(run.work / LEDGER, "dmp") as ledger:
             fed = feeding.feed(
                 job_of(run),
                 ledger,

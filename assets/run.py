@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transvase import __version__
 from transvase.model.request import EVERYTHING, Scope
 from transvase.settings import Settings
 from transvase.validators.expectations import Background
+
+if TYPE_CHECKING:
+    from transvase.assets.evidence import Recording
 
 SOFTWARE = f"Transvase {__version__}"
 
@@ -32,9 +36,13 @@ class Run:
     schema: Path | None = None
     # The feeder's own watch: a test or a demonstration may stop it, a real run reads the time of each write.
     now: Callable[[], datetime] | None = None
+    # Whether an extraction reads everything again although nothing changed in the source.
+    again: bool = False
     # What an export takes, and the number of the request that asked for it; 0 for the whole practice, asked by nobody.
     scope: Scope = EVERYTHING
     request: int = 0
+    # The record of this run, when a command or Dagster keeps one; `assets.evidence`.
+    recording: Recording | None = None
     # The checks of this run's extraction, under way in a process beside it.
     background: list[Background] = field(default_factory=list)
 

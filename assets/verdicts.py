@@ -30,6 +30,7 @@ def verdicts(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
             environment=feed.environment,
             cut_off=feed.unknown_history_before,
             before_obligation=feed.before_obligation,
+            without_obligation=feed.without_obligation,
             struct_idnat=run.settings.practice.struct_idnat,
             facility_type=run.settings.practice.facility_type,
             cog=directory.places,

@@ -1,22 +1,72 @@
-"""Écrire le rapport d'audit : ce qui était dû, fait, bloqué, et qui peut agir. / Write the audit report."""
+"""Écrire le rapport d'audit, ou rejouer la chaîne des enregistrements d'exécution. / Write the audit report, or replay run records."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from transvase.commands.session import run_of, with_json, with_settings
+from transvase.errors import BadCall, EvidenceBroken, Said, SettingsInvalid, WorkMissing
+
+if TYPE_CHECKING:
+    from transvase.assets.replay import Trust
+    from transvase.settings import Settings
+
+ACTS = ("verify", "runs", "stamp")
+_TAKES: dict[str | None, tuple[str, ...]] = {
+    None: (),
+    "verify": ("work", "authority", "known"),
+    "runs": ("work",),
+    "stamp": (),
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
+    parser.add_argument(
+        "act",
+        nargs="?",
+        choices=ACTS,
+        help="sans rien : le rapport ; sinon vérifier la chaîne, lister les exécutions, compléter les horodatages / nothing: the "
+        "report; else verify the chain, list the runs, complete time-stamps",
+    )
+    parser.add_argument("--work", type=Path, help="dossier de travail, sans réglages / work folder, without settings")
+    parser.add_argument(
+        "--authority", type=Path, metavar="PEM", help="autorités des signatures / authorities of the signatures"
+    )
+    parser.add_argument(
+        "--known",
+        action="append",
+        metavar="SHA256",
+        help="empreinte notée ailleurs, qui doit être dans la chaîne / digest noted elsewhere, that must be in the chain",
+    )
     with_settings(parser)
     with_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write both pages, print the totals. Exit 1 when documents due are not fed."""
+    """Without an act, write both pages of the report and print the totals; exit 1 when documents due are not fed.
+
+    `verify` replays the chain of run records and names the first broken link (EvidenceBroken); `runs` lists them; both only read.
+    `stamp` has the authority stamp what it could not; exit 1 when some remain."""
+    given = {n for n in ("work", "authority", "known") if getattr(options, n) is not None}
+    if wrong := given - set(_TAKES[options.act]):
+        name = sorted(wrong)[0]
+        raise BadCall(
+            what=Said(f"--{name} ne va pas avec cet acte", f"--{name} does not go with this act"),
+            mend=Said("voir `transvase audit --help`", "see `transvase audit --help`"),
+        )
+    return {None: _report, "verify": _verify, "runs": _runs, "stamp": _stamp}[options.act](options)
+
+
+def _print(value: Any) -> None:
     import orjson
 
+    print(orjson.dumps(value).decode())
+
+
+def _report(options: argparse.Namespace) -> int:
     from transvase.assets.report import findings
     from transvase.model.outcome import GROUPS
     from transvase.pipelines.execute import execute
@@ -26,11 +76,7 @@ def run(options: argparse.Namespace) -> int:
     found = findings(session)
     missing = sum(o[g] for o in found.obligations for g in ("pending", "refused", "blocked"))
     if options.json:
-        print(
-            orjson.dumps(
-                {"documents": found.documents, "groups": found.groups, "outcomes": found.outcomes, "missing": missing}
-            ).decode()
-        )
+        _print({"documents": found.documents, "groups": found.groups, "outcomes": found.outcomes, "missing": missing})
     else:
         for group, n in found.groups.items():
             print(f"  {GROUPS[group][0 if options.lang == 'fr' else 1]:<12} {n:>8}")
@@ -43,3 +89,124 @@ def run(options: argparse.Namespace) -> int:
         print(f"{sum(found.groups.values())} {words[0]} {found.documents} {words[1]} ; {missing} {words[2]}")
         print(session.settings.export.folder / ("rapport.html" if french else "report.html"))
     return 1 if missing else 0
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from transvase import settings as config
+
+    return config.load(options.settings) if options.settings else config.located()
+
+
+def _folder(work: Path) -> Path:
+    from transvase.ledger.runs import RUNS
+
+    if not (work / RUNS).is_dir():
+        raise WorkMissing(path=work.name, what=RUNS, command="extract")
+    return work
+
+
+def _trust(options: argparse.Namespace, settings: Settings | None) -> Trust:
+    """What the reader relies on: the option first, then the settings."""
+    from transvase.assets.replay import Trust
+    from transvase.gateways import time_stamps
+    from transvase.validators import seal
+
+    authority = options.authority or (settings.evidence.authority if settings else None)
+    stamps = settings.evidence.time_stamp_certificate if settings else None
+    try:
+        signatures = seal.authorities(authority) if authority else None
+    except (OSError, ValueError):
+        raise _unreadable("authority", authority.name if authority else "") from None
+    try:
+        anchors = time_stamps.authorities(stamps) if stamps else None
+    except time_stamps.StampRefused:
+        raise _unreadable("time_stamp_certificate", stamps.name if stamps else "") from None
+    return Trust(signatures, anchors, tuple(k.lower() for k in options.known or ()))
+
+
+def _unreadable(name: str, file: str) -> SettingsInvalid:
+    what = Said("ce n'est pas un fichier PEM lisible", "it is not a readable PEM file")
+    return SettingsInvalid(name=f"evidence.{name}", file=file, what=what)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from transvase.assets.replay import replay
+
+    settings = None if options.work else _settings(options)
+    work = _folder(options.work or (settings.work.folder if settings else Path()))
+    found = replay(work, _trust(options, settings))
+    at = 0 if options.lang == "fr" else 1
+    if options.json:
+        _print(
+            {
+                "records": found.records,
+                "runs": found.runs,
+                "signed": found.signed,
+                "time_stamped": found.stamped,
+                "head": found.head,
+                "broken": {"record": found.broken.number, "why": found.broken.why[at]} if found.broken else None,
+                "notes": [note[at] for note in found.notes],
+            }
+        )
+    else:
+        words = (
+            ("enregistrements se suivent", "exécutions", "signés", "horodatés", "à noter ailleurs"),
+            ("records follow one another", "runs", "signed", "time-stamped", "note it elsewhere"),
+        )[at]
+        print(
+            f"{found.records} {words[0]} ({found.runs} {words[1]}, {found.signed} {words[2]}, {found.stamped} {words[3]})"
+        )
+        for note in found.notes:
+            print(f"  {note[at]}")
+        if found.head:
+            print(f"{words[4]} : {found.head}" if at == 0 else f"{words[4]}: {found.head}")
+    if found.broken is not None:
+        raise EvidenceBroken(number=found.broken.number, path=work.name, what=found.broken.why)
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from transvase.assets.replay import closings
+
+    work = _folder(options.work or _settings(options).work.folder)
+    rows = closings(work)
+    if options.json:
+        _print([{"opening": opening, "closing": closing} for opening, closing, _ in rows])
+        return 0
+    words = {
+        "fr": {"done": "finie", "failed": "échouée", "interrupted": "interrompue", "": "ouverte"},
+        "en": {"done": "done", "failed": "failed", "interrupted": "interrupted", "": "open"},
+    }[options.lang]
+    for opening, closing, at in rows:
+        outcome = words[closing["outcome"] if closing else ""]
+        code = closing["exit_code"] if closing else None
+        end = f"{at:%H:%M:%S}" if at else ""
+        print(
+            f"{opening['number']:>6}  {opening['at'][:19]} {end:<8}  {outcome:<11} {'' if code is None else code:>3}  "
+            f"{opening['command']:<16} {opening['operator']}".rstrip()
+        )
+    return 0
+
+
+def _stamp(options: argparse.Namespace) -> int:
+    from transvase.assets.evidence import stamp
+    from transvase.ledger.runs import Runs, unstamped
+
+    settings = _settings(options)
+    work = _folder(settings.work.folder)
+    evidence = settings.evidence
+    for name in ("time_stamp_authority", "time_stamp_certificate"):
+        if not getattr(evidence, name):
+            what = Said("il est nécessaire pour horodater", "it is needed to time-stamp")
+            raise SettingsInvalid(name=f"evidence.{name}", file="transvase.toml", what=what)
+    waiting = unstamped(work)
+    refused = stamp(settings, Runs(work), waiting)
+    left = unstamped(work)
+    at = 0 if options.lang == "fr" else 1
+    why = next(iter(refused.values()))[at] if refused else ""
+    if options.json:
+        _print({"stamped": len(waiting) - len(left), "missing": len(left), "why": why})
+    else:
+        words = (("horodatés", "restent"), ("time-stamped", "remain"))[at]
+        print(f"{len(waiting) - len(left)} {words[0]}, {len(left)} {words[1]}{f' ({why})' if why else ''}")
+    return 1 if left else 0

@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Generate, serve, run everything, say where to look."""
     import orjson
 
+    from transvase.assets.evidence import Recording
     from transvase.assets.run import Run
     from transvase.commands.export import summary
     from transvase.commands.extract import cells_line
@@ -98,7 +99,8 @@ def run(options: argparse.Namespace) -> int:
                 "# Le DMP local n'a pas de quota.\nsubmissions_per_second = 1000.0\n"
             ).encode(),
         )
-        session = Run(load(settings_file), clock, shown, options.schema, now=lambda: clock)
+        options.recording = Recording("demo")
+        session = Run(load(settings_file), clock, shown, options.schema, now=lambda: clock, recording=options.recording)
         execute("everything", session)
     facts = orjson.loads((session.work / "export.json").read_bytes())
     out = session.settings.export.folder

@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
 from types import ModuleType
@@ -20,6 +21,7 @@ COMMANDS = {
     "demo": "Toute la chaîne sur un cabinet inventé, avec un DMP local. / The whole chain on an invented practice.",
     "init": "Écrire un fichier de réglages commenté. / Write a commented settings file.",
     "discover": "Découvrir une base et ébaucher sa correspondance. / Discover a database and draft its mapping.",
+    "assess": "Évaluer une base avant tout départ. / Assess a database before anything moves.",
     "check": "Correspondance et verdicts, sans rien produire. / Mapping coverage and verdicts, nothing produced.",
     "extract": "Lire la base du cabinet. / Read the practice's database.",
     "export": "Produire l'archive de portabilité. / Make the portability archive.",
@@ -79,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"transvase: commande inconnue {given[0]!r} ; voir `transvase --help`.", file=sys.stderr)
         return 2
     options = parser_of(given[0]).parse_args(given[1:])
+    options.called = given[0]
     # Every file of a command, whoever writes it (ledger, Dagster, a worker), is for its owner alone.
     os.umask(0o077)
     try:
@@ -86,22 +89,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = int(module_of(given[0]).run(options))
             # Here and not at exit, where nobody could answer for it.
             sys.stdout.flush()
+            _record(options, code)
             return code
     except TransvaseError as error:
         print(f"transvase: {error.sentence(options.lang)}", file=sys.stderr)
+        _record_failure(options, error)
         _forget(error)
         return error.exit_code
     except BrokenPipeError:
         # Who reads the output has seen enough (`| head`). What is left in the buffer must not be written again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _record(options, 1)
         return 1
     except BaseException as error:
         # Inside a run Dagster answers Ctrl-C by an error of its own, no Exception either; only assets and pipelines know its class.
         if not isinstance(error, KeyboardInterrupt) and type(error).__name__ != "DagsterExecutionInterruptedError":
             raise
         print(f"transvase: {Interrupted().sentence(options.lang)}", file=sys.stderr)
+        _record_failure(options, Interrupted())
         _forget(error)
         return Interrupted.exit_code
+
+
+def _record(options: argparse.Namespace, code: int, error: TransvaseError | None = None) -> None:
+    """End the record of the run, when the command began one; what could not be stamped or handed over is said."""
+    recording = getattr(options, "recording", None)
+    for said in recording.end(code, error) if recording is not None else ():
+        print(f"transvase: {said.fr if options.lang == 'fr' else said.en}.", file=sys.stderr)
+
+
+def _record_failure(options: argparse.Namespace, error: TransvaseError) -> None:
+    """The same after an error: it was told, and no other may hide it. Without a closing the next run says that this one broke off."""
+    with suppress(TransvaseError):
+        _record(options, error.exit_code, error)
 
 
 def _forget(error: BaseException | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from transvase.errors import BadCall, Said
 
 if TYPE_CHECKING:
+    from transvase.assets.evidence import Recording
     from transvase.assets.run import Run
 
 # Lines between two reports of progress where there is no terminal: enough for a log, too few to fill it.
@@ -22,6 +23,12 @@ def with_settings(parser: argparse.ArgumentParser, clock: bool = True) -> None:
     """Options of a command that works on a practice."""
     parser.add_argument(
         "--settings", type=Path, default=None, help="fichier de réglages (défaut : transvase.toml) / settings file"
+    )
+    parser.add_argument(
+        "--operator",
+        default=None,
+        metavar="REF",
+        help="qui lance la commande, par son identifiant / who runs the command, by identifier",
     )
     if clock:
         with_clock(parser)
@@ -84,7 +91,25 @@ def run_of(options: argparse.Namespace, *, resume: bool = False) -> Run:
             what=Said(f"--schema : {schema.name} n'existe pas", f"--schema: {schema.name} does not exist"),
             mend=Said("indiquez CDA_extended.xsd du CI-SIS", "give CDA_extended.xsd of CI-SIS"),
         )
-    return Run(settings, clock, Progress(options.lang), schema)
+    options.recording = _recording(options)
+    return Run(settings, clock, Progress(options.lang), schema, recording=options.recording)
+
+
+def _recording(options: argparse.Namespace) -> Recording:
+    """The record that the command begins when it works, and that `main` ends with its exit code."""
+    from transvase.assets.evidence import Recording
+    from transvase.settings import is_reference
+
+    given = getattr(options, "operator", None)
+    if given is not None and not is_reference(given):
+        raise BadCall(
+            what=Said(
+                "--operator : une référence est attendue, pas un nom", "--operator: a reference is expected, not a name"
+            ),
+            mend=Said("lettres, chiffres, . _ @ -", "letters, digits, . _ @ -"),
+        )
+    words = (getattr(options, "called", ""), getattr(options, "act", None) or "")
+    return Recording(" ".join(filter(None, words)), given or "")
 
 
 class Progress:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transvase.commands.session import Progress, with_json
+from transvase.commands.session import Progress, run_of, with_json
 from transvase.errors import ArchiveInvalid, BadCall, Said
 
 if TYPE_CHECKING:
@@ -54,6 +54,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="XSD",
         help="schéma CI-SIS (CDA_extended.xsd) que les CDA doivent suivre / schema that the CDA must follow",
     )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        default=None,
+        help="réglages du cabinet dont les exécutions gardent trace de la vérification / settings whose run records keep it",
+    )
     with_json(parser)
 
 
@@ -85,6 +91,12 @@ def run(options: argparse.Namespace) -> int:
                 mend=Said("indiquez les certificats des autorités", "give the certificates of the authorities"),
             ) from None
     language = options.lang
+    if options.settings is not None:
+        from transvase.assets.evidence import note_archive
+
+        session = run_of(options)
+        options.recording.begin(session)
+        options.recording.note("verified", note_archive(path))
     shown = Progress(language)
     step = "vérification" if language == "fr" else "verification"
     try:
@@ -97,6 +109,10 @@ def run(options: argparse.Namespace) -> int:
             ),
             mend=Said("indiquez CDA_extended.xsd du CI-SIS", "give CDA_extended.xsd of CI-SIS"),
         ) from None
+    if options.settings is not None:
+        kinds = sorted({f.id for f in report.findings})
+        counted = {kind: sum(f.id == kind for f in report.findings) for kind in kinds}
+        options.recording.note("verified", note_archive(path) | {"findings": counted})
     if options.json:
         print(orjson.dumps(as_json(report, path.name, language)).decode())
     else:

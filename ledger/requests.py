@@ -140,6 +140,21 @@ class Requests:
         """Every request, oldest first."""
         return self._read("", ())
 
+    def head(self) -> tuple[int, str]:
+        """Number and digest of the last event."""
+        found = self._base.execute("SELECT number, digest FROM event ORDER BY number DESC LIMIT 1").fetchone()
+        return (int(found[0]), str(found[1])) if found else (0, "")
+
+    def digest_at(self, number: int) -> str:
+        """Digest of an event, by its number; empty when there is none."""
+        found = self._base.execute("SELECT digest FROM event WHERE number = ?", (number,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def counts(self) -> dict[str, int]:
+        """Requests by state."""
+        states = [r.state for r in self.all()]
+        return {state: states.count(state) for state in sorted(set(states))}
+
     def broken(self) -> int | None:
         """Number of the first event whose digest does not follow from the one before; None when the chain holds."""
         previous = ""

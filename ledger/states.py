@@ -1,4 +1,5 @@
-"""The states of a submission and what moves it: one table, as a protocol specification would print it (dmp-transactions.md, 9 to 12).
+"""The states of a submission and what moves it: one table, as a protocol specification would print it (dmp-transactions.md, 9 to 12;
+xdm-mssante.md, 3).
 
 The feeder looks up the next state here and nowhere else; the tests walk the table.
 """
@@ -28,6 +29,9 @@ Event = Literal[
     "adopt",
     "give_up",
     "no_dmp",
+    "receipt",
+    "returned",
+    "unsure",
 ]
 
 NEXT: dict[tuple[State, Event], State] = {
@@ -65,6 +69,15 @@ NEXT: dict[tuple[State, Event], State] = {
     # It may have been set aside because the registry holds it: asked before anything is sent.
     ("skipped", "retry"): "to_query",
     ("to_submit", "adopt"): "adopted",
+    # Messages (sheet xdm-mssante.md, 3): what the recipient's system says of one that was taken, and of one that came back.
+    ("registered", "receipt"): "registered",
+    ("replaced", "receipt"): "replaced",
+    ("registered", "returned"): "refused",
+    # An answer to a message proves that it left, whatever was believed.
+    ("to_submit", "present"): "registered",
+    ("set_aside", "present"): "registered",
+    # No registry to ask and no trace of the message: a person decides.
+    ("to_query", "unsure"): "set_aside",
 }
 
 # States that ask for nothing more unless an operator acts, or a newer version comes.

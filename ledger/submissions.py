@@ -19,6 +19,8 @@ from transvase.errors import FeederLocked, OutputUnwritable
 from transvase.formats.files import private_folder
 from transvase.ledger.states import Event, State, after
 
+LEDGER = "ledger.sqlite"
+
 # Layout of the file, kept in SQLite's user_version.
 _LAYOUT = 1
 _SCHEMA = """
@@ -71,7 +73,7 @@ _ADDED = {
     "submission": "rank INTEGER NOT NULL DEFAULT 1",
     "event": "proof TEXT NOT NULL DEFAULT ''",
 }
-_ROW = "id, document, version, patient, unique_id, sha1, state, attempts, code, act, rank"
+_ROW = "id, document, version, patient, unique_id, sha1, state, attempts, code, act, rank, destination"
 
 
 class Planned(NamedTuple):
@@ -99,6 +101,7 @@ class Submission(NamedTuple):
     code: str
     act: str
     rank: int = 1
+    destination: str = "dmp"
 
 
 class Step(NamedTuple):
@@ -112,9 +115,12 @@ class Step(NamedTuple):
 
 
 class Ledger:
-    """The ledger file. One writer at a time holds `feeding()`; readers open it when they like."""
+    """The ledger file. One writer at a time holds `feeding()`; readers open it when they like.
 
-    def __init__(self, path: Path) -> None:
+    `destinations` is the pattern (GLOB) of those that the questions and counts are about; the chain is always that of the whole file."""
+
+    def __init__(self, path: Path, destinations: str = "*") -> None:
+        self._of = destinations
         private_folder(path.parent)
         self.path = path
         try:
@@ -266,8 +272,8 @@ class Ledger:
     def waiting(self, state: State, limit: int, after: tuple[str, str] = ("", "")) -> list[Submission]:
         """Submissions in a state, oldest act first (the legal deadline is the day of the act), beyond an (act, id) already seen."""
         rows = self._base.execute(
-            f"SELECT {_ROW} FROM submission WHERE state = ? AND (act, id) > (?, ?) ORDER BY act, id LIMIT ?",
-            (state, *after, limit),
+            f"SELECT {_ROW} FROM submission WHERE state = ? AND (act, id) > (?, ?) AND destination GLOB ? ORDER BY act, id LIMIT ?",
+            (state, *after, self._of, limit),
         ).fetchall()
         return [Submission(*r) for r in rows]
 
@@ -275,8 +281,8 @@ class Ledger:
         """Submissions in one of these states, of a document and with a last code when given; oldest act first."""
         rows = self._base.execute(
             f"SELECT {_ROW} FROM submission WHERE state IN ({', '.join('?' * len(states))}) "
-            "AND (? = '' OR document = ?) AND (? = '' OR code = ?) ORDER BY act, id",
-            (*states, document, document, code, code),
+            "AND (? = '' OR document = ?) AND (? = '' OR code = ?) AND destination GLOB ? ORDER BY act, id",
+            (*states, document, document, code, code, self._of),
         ).fetchall()
         return [Submission(*r) for r in rows]
 
@@ -301,36 +307,68 @@ class Ledger:
 
     def known(self) -> set[str]:
         """Every submission's id."""
-        return {ident for (ident,) in self._base.execute("SELECT id FROM submission")}
+        return {
+            ident for (ident,) in self._base.execute("SELECT id FROM submission WHERE destination GLOB ?", (self._of,))
+        }
 
     def counts(self) -> dict[str, int]:
         """Submissions by state."""
-        return dict(self._base.execute("SELECT state, count(*) FROM submission GROUP BY state").fetchall())
+        return dict(
+            self._base.execute(
+                "SELECT state, count(*) FROM submission WHERE destination GLOB ? GROUP BY state", (self._of,)
+            ).fetchall()
+        )
 
     def problems(self) -> list[tuple[State, str, int]]:
         """(state, code, how many) of what waits for a person, the most frequent first: one line per problem, not per document."""
         return self._base.execute(
-            "SELECT state, code, count(*) FROM submission WHERE state IN ('refused', 'set_aside') "
-            "GROUP BY state, code ORDER BY count(*) DESC, state, code"
+            "SELECT state, code, count(*) FROM submission WHERE state IN ('refused', 'set_aside') AND destination GLOB ? "
+            "GROUP BY state, code ORDER BY count(*) DESC, state, code",
+            (self._of,),
         ).fetchall()
 
     def outcomes(self) -> dict[str, tuple[str, str, str]]:
         """Document key to (state, code, instant of the last change) of its newest version."""
-        rows = self._base.execute("SELECT document, state, code, changed FROM submission ORDER BY rank, id").fetchall()
+        rows = self._base.execute(
+            "SELECT document, state, code, changed FROM submission WHERE destination GLOB ? ORDER BY rank, id",
+            (self._of,),
+        ).fetchall()
         return {document: (state, code, changed) for document, state, code, changed in rows}
 
     def sent_since(self, instant: str) -> int:
         """Submissions sent since an ISO instant, for the daily ceiling."""
         return int(
-            self._base.execute("SELECT count(*) FROM event WHERE event = 'send' AND at >= ?", (instant,)).fetchone()[0]
+            self._base.execute(
+                "SELECT count(*) FROM event e JOIN submission s ON s.id = e.submission "
+                "WHERE e.event = 'send' AND e.at >= ? AND s.destination GLOB ?",
+                (instant, self._of),
+            ).fetchone()[0]
         )
 
     def of_document(self, document: str) -> list[tuple[str, str, str, str]]:
         """(instant, event, state, code) of a document's submissions, in order."""
         return self._base.execute(
             "SELECT e.at, e.event, e.state, e.code FROM event e JOIN submission s ON s.id = e.submission "
-            "WHERE s.document = ? ORDER BY e.number",
-            (document,),
+            "WHERE s.document = ? AND s.destination GLOB ? ORDER BY e.number",
+            (document, self._of),
+        ).fetchall()
+
+    def head(self) -> tuple[int, str]:
+        """How many events there are, and the digest of the last."""
+        events, last = self._base.execute("SELECT events, digest FROM head").fetchone()
+        return int(events), str(last)
+
+    def digest_at(self, number: int) -> str:
+        """Digest of an event, by its number; empty when there is none."""
+        found = self._base.execute("SELECT digest FROM event WHERE number = ?", (number,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def moved_since(self, number: int) -> list[tuple[str, str, str, int]]:
+        """(event, state, code, how many) of the events after one, by its number."""
+        return self._base.execute(
+            "SELECT event, state, code, count(*) FROM event WHERE number > ? "
+            "GROUP BY event, state, code ORDER BY event, state, code",
+            (number,),
         ).fetchall()
 
     def broken(self) -> int | None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from string import Formatter
 
 import dagster as dg
 
+from transvase import errors
 from transvase.assets import requests
 from transvase.assets.archive import BUCKET_PARTITIONS, patient_archives, portability_archive
 from transvase.assets.canonical import canonical_tables
 from transvase.assets.dmp import dmp_submissions
+from transvase.assets.evidence import Recording
 from transvase.assets.expectations import expectations
 from transvase.assets.report import audit_report
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
+from transvase.errors import Defect, TransvaseError
 from transvase.ledger.requests import NEAR, REQUESTS, Requests
 from transvase.settings import located
 
@@ -64,12 +70,46 @@ NIGHTLY = dg.ScheduleDefinition(
 )
 
 
-@dg.resource(description="Réglages et horloge de l'exécution.")
-def run_from_settings(context: dg.InitResourceContext) -> Run:
-    """A run on the settings file that TRANSVASE_SETTINGS names, at the present time; that of a request when its tag names one."""
+@dg.resource(description="Réglages, horloge et enregistrement de l'exécution.")
+def run_from_settings(context: dg.InitResourceContext) -> Iterator[Run]:
+    """A run on the settings file that TRANSVASE_SETTINGS names, at the present time; that of a request when its tag names one.
+
+    Every asset takes this resource, so no run of the screen, a schedule or a sensor goes without its record: begun before the first
+    step, ended after the last."""
     run = Run(located(), datetime.now(UTC))
     number = context.run.tags.get(requests.TAG) if context.run else None
-    return requests.run_for(run, int(number)) if number else run
+    recording = Recording(f"dagster {context.run.job_name}" if context.run else "dagster")
+    kept = replace(requests.run_for(run, int(number)) if number else run, recording=recording)
+    recording.begin(kept)
+    try:
+        yield kept
+    finally:
+        # A step that fails is told by its event, not here by an exception.
+        error = _failure(context)
+        for said in recording.end(error.exit_code if error else 0, error):
+            if context.log is not None:
+                context.log.warning(said.fr)
+
+
+def _failure(context: dg.InitResourceContext) -> TransvaseError | None:
+    """The error of the first step of the run that failed, by its class; None when none did."""
+    if context.instance is None or context.run is None:
+        return None
+    for entry in context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        event = entry.dagster_event
+        told = event.step_failure_data.error if event is not None else None
+        while told is not None:
+            kind = getattr(errors, told.cls_name or "", None)
+            if isinstance(kind, type) and issubclass(kind, TransvaseError):
+                return _of_class(kind)
+            told = told.cause
+        return Defect(kind="Exception", place=event.step_key if event is not None else "")
+    return None
+
+
+def _of_class(kind: type[TransvaseError]) -> TransvaseError:
+    """An error of that class for its name and code: its facts stayed in the step."""
+    return kind(**dict.fromkeys((field for _, field, _, _ in Formatter().parse(kind.__doc__ or "") if field), ""))
 
 
 @dg.sensor(

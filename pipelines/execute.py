@@ -8,6 +8,7 @@ import dagster as dg
 from dagster._core.instance import InstanceRef
 from sqlalchemy.exc import OperationalError
 
+from transvase.assets.evidence import recorded
 from transvase.assets.run import Run
 from transvase.errors import DiskFull, OutputUnwritable, TransvaseError
 from transvase.formats.files import private_folder, write
@@ -39,7 +40,12 @@ def home(work: Path) -> Path:
 
 
 def execute(job: str, run: Run) -> None:
-    """Run a job to its end; raises the error of the asset that failed."""
+    """Run a job to its end, on record; raises the error of the asset that failed."""
+    with recorded(run, job) as kept:
+        _execute(job, kept)
+
+
+def _execute(job: str, run: Run) -> None:
     folder = str(home(run.work))
     with dg.DagsterInstance.from_ref(InstanceRef.from_dir(folder, overrides=event_log.overrides(folder))) as instance:
         definition = build(run).resolve_job_def(job)

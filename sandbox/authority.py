@@ -156,6 +156,18 @@ class Issuer:
         )
         write(path, certificate.public_bytes(serialization.Encoding.PEM))
 
+    def signing(self, name: str, key: rsa.RSAPublicKey, purpose: ObjectIdentifier) -> x509.Certificate:
+        """A certificate that signs for one purpose alone, said in a critical extension, as a time-stamping authority must have it."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        usage = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
+        return (
+            self._builder(subject, key, None)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
 
 def _new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -80,6 +80,7 @@ def test_only_settings_reads_the_environment():
 CLOCK_OR_CHANCE = {
     "commands/session.py": "the clock of a run when --clock does not give it",
     "commands/sandbox.py": "the sandbox's clock when --clock does not give it",
+    "assets/evidence.py": "when a run really began and ended, in its record",
     "assets/dmp.py": "the feeder's watch: the ledger stamps each write",
     "pipelines/definitions.py": "a scheduled run begins now",
     "sources/sorting.py": "keys drawn to split a part, seeded by its length: the order of the rows does not depend on them",

@@ -99,6 +99,17 @@ class SourceRefused(TransvaseError):
     french = "Le serveur de {path} refuse l'utilisateur ou le mot de passe ; vérifiez-les, et son droit de lecture."
 
 
+class SourceOutsideHours(TransvaseError):
+    """It is not within {window}, the hours that [source] window leaves for reading; nothing is kept of what was read, run the same command
+    again within them."""
+
+    exit_code = 34
+    french = (
+        "Il n'est pas dans {window}, les heures que [source] window laisse à la lecture ; rien n'est gardé de ce qui a été lu, relancez "
+        "la même commande pendant ces heures."
+    )
+
+
 class SchemaDrift(TransvaseError):
     """The schema of {path} differs from the mapping {product}: {differences}; update the mapping's columns.csv."""
 
@@ -120,6 +131,27 @@ class CellsUnaccounted(TransvaseError):
 
     exit_code = 25
     french = "Table {table} : {source} cellules dans la source, {accounted} retrouvées ; signalez-le et n'utilisez pas l'extraction."
+
+
+class SourceVersion(TransvaseError):
+    """Database {path} is of version {found}, mapping {product} serves {served}; nothing was read: have the mapping extended to that
+    version, or give a database of a version it serves."""
+
+    exit_code = 28
+    french = (
+        "La base {path} est de version {found}, la correspondance {product} sert {served} ; rien n'a été lu : faites étendre la "
+        "correspondance à cette version, ou donnez une base d'une version qu'elle sert."
+    )
+
+
+class SourcePartial(TransvaseError):
+    """Database {path} was not loaded to its end: {evidence}; nothing was read: restore it whole, then run the same command."""
+
+    exit_code = 29
+    french = (
+        "La base {path} n'a pas été chargée jusqu'au bout : {evidence} ; rien n'a été lu : restaurez-la entière, puis relancez la "
+        "même commande."
+    )
 
 
 class WorkMissing(TransvaseError):
@@ -157,6 +189,13 @@ class ArchiveInvalid(TransvaseError):
 
     exit_code = 40
     french = "L'archive {path} ne passe pas la vérification (anomalies : {count}) ; demandez une copie intacte à son émetteur."
+
+
+class EvidenceBroken(TransvaseError):
+    """Run record {number} of {path}: {what}; change nothing there, and compare the folder with a copy kept elsewhere."""
+
+    exit_code = 41
+    french = "Enregistrement {number} de {path} : {what} ; n'y changez rien, et comparez le dossier à une copie gardée ailleurs."
 
 
 class CertificateRefused(TransvaseError):

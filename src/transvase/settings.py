@@ -6,6 +6,7 @@ Secrets are never in the file: a setting names a file, or an environment variabl
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -34,12 +35,14 @@ class Source(Section):
     )
     path: Path = Field(
         Path("cabinet.sqlite3"),
-        description="Database of the practice, or folder of CSV and Parquet files (read only, never written).",
+        description="Database of the practice, or folder of CSV and Parquet files, of FHIR NDJSON (product `fhir`), or of CDA and XDM "
+        "(product `cda`); read only, never written.",
     )
     url: str = Field(
         "",
-        description="Address of a server, such as `postgresql://lecteur@serveur/base` or `mariadb://…`; then `path` is not read. "
-        "The password stands in `password_file`, or in the environment as `TRANSVASE_SOURCE_PASSWORD`.",
+        description="Address of a server, such as `postgresql://lecteur@serveur/base`, `mariadb://…`, `sqlserver://…` or "
+        "`firebird://…`; for any other engine `odbc:` and an ODBC connection string. Then `path` is not read. The password stands in "
+        "`password_file`, or in the environment as `TRANSVASE_SOURCE_PASSWORD`.",
     )
     password_file: Path | None = Field(None, description="File whose first line is the password of that address.")
     documents: Path | None = Field(
@@ -47,15 +50,39 @@ class Source(Section):
         description="Folder of the files that the database names, when the software keeps documents beside it; of the same name as in "
         "the software's paths.",
     )
+    rows_per_second: float = Field(
+        0, ge=0, description="Ceiling of rows read in a second, for a database at work; 0 for none."
+    )
+    window: str = Field(
+        "",
+        description="Hours during which the database is read, such as 22:00-06:00; empty for any hour.",
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+    )
+
+    @field_validator("window")
+    @classmethod
+    def _two_times(cls, value: str) -> str:
+        start, _, end = value.partition("-")
+        if value and start == end:
+            raise ValueError("must begin and end at different times")
+        return value
 
     @field_validator("url")
     @classmethod
     def _server(cls, value: str) -> str:
         if not value:
             return value
+        if value.startswith("odbc:"):
+            if re.search(r"[:;{\s](pwd|password|motdepasse)\s*=", value, re.IGNORECASE):
+                raise ValueError("must hold no password: use password_file or TRANSVASE_SOURCE_PASSWORD")
+            if not re.match(r"odbc:\s*[A-Za-z]", value) or "=" not in value:
+                raise ValueError("must be odbc:DSN=… or odbc:Driver={…};…")
+            return value
         parts = urlsplit(value)
-        if parts.scheme not in ("postgresql", "mariadb", "mysql") or not parts.hostname:
-            raise ValueError("must be postgresql://… or mariadb://…, with a server")
+        if parts.scheme not in ("postgresql", "mariadb", "mysql", "sqlserver", "firebird") or not parts.hostname:
+            raise ValueError(
+                "must be postgresql://…, mariadb://…, sqlserver://…, firebird://…, with a server, or odbc:…"
+            )
         if parts.password is not None:
             raise ValueError("must hold no password: use password_file or TRANSVASE_SOURCE_PASSWORD")
         return value
@@ -98,7 +125,24 @@ class Feed(Section):
     environment: Literal["sandbox", "test", "production"] = Field(
         "sandbox", description="Which OIDs and services are accepted."
     )
-    url: str = Field("", description="Base address of the services, up to and without `/repository`.")
+    route: Literal["soap", "fhir"] = Field(
+        "soap",
+        description="How the DMP is spoken to: SOAP (XDS.b), in service today, or FHIR (PDSm), announced; production takes soap only.",
+    )
+    url: str = Field(
+        "",
+        description="Base address of the services: of soap up to and without `/repository`, of fhir up to and without "
+        "`/DocumentReference`.",
+    )
+    fhir_publish: Literal["bundle", "simplified"] = Field(
+        "bundle",
+        description="How a document leaves by the route fhir: transaction (ITI-65), or DocumentReference alone (ITI-105).",
+    )
+    token_file: Path | None = Field(
+        None,
+        description="File whose first line is the access token of the route fhir, read again for each request: another program renews "
+        "it. None is sent without it.",
+    )
     certificate: Path | None = Field(None, description="PEM certificate of the structure (ORG AUTH_CLI).")
     key: Path | None = Field(None, description="PEM private key of that certificate.")
     authority: Path | None = Field(None, description="PEM of the authorities trusted for the service.")
@@ -132,6 +176,9 @@ class Feed(Section):
     )
     before_obligation: bool = Field(
         False, description="Also feed documents older than the effective date of their obligation."
+    )
+    without_obligation: bool = Field(
+        False, description="Also feed what the practice produced of a current national type that no obligation names."
     )
 
     @field_validator("window")
@@ -192,6 +239,52 @@ class Directory(Section):
     )
 
 
+class Evidence(Section):
+    """Run records: who runs, on which machine, and who stamps. They are signed with the key of [export]."""
+
+    operator: str = Field(
+        "",
+        description="Who runs the commands: a login or a national identifier, never a name; TRANSVASE_OPERATOR, then `--operator`, "
+        "come first.",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._@-]{0,63})?$",
+    )
+    host_role: str = Field(
+        "",
+        description="What this machine is for, such as `serveur-cabinet`; its own name is not recorded.",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$",
+    )
+    authority: Path | None = Field(
+        None,
+        description="PEM of the authorities that the signatures of the records must reach, for `transvase audit verify`.",
+    )
+    time_stamp_authority: str = Field(
+        "", description="Address of a time-stamping service (RFC 3161); empty for no time-stamp."
+    )
+    time_stamp_certificate: Path | None = Field(
+        None,
+        description="PEM of the authorities of that service: its tokens must reach one of them. Its TLS certificate may too.",
+    )
+    time_stamp_timeout: float = Field(
+        10.0, gt=0, le=120, description="Seconds without an answer before a time-stamp is left for later."
+    )
+
+    audit_repository: str = Field(
+        "",
+        description="Audit repository of the structure (IHE ATNA), such as `journal.exemple.fr:6514`: syslog over TLS; empty for none.",
+        pattern=r"^([A-Za-z0-9.-]+:[0-9]{1,5})?$",
+    )
+    audit_authority: Path | None = Field(None, description="PEM of the authorities trusted for that repository.")
+    audit_certificate: Path | None = Field(None, description="PEM certificate presented to it, when it asks for one.")
+    audit_key: Path | None = Field(None, description="PEM private key of that certificate.")
+
+    @field_validator("time_stamp_authority")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        if value and not (value.startswith("https://") and urlsplit(value).hostname):
+            raise ValueError("must start with https://")
+        return value
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -202,6 +295,7 @@ class Settings(Section):
     feed: Feed = Feed()
     insi: Insi = Insi()
     directory: Directory = Directory()
+    evidence: Evidence = Evidence()
     time_zone: str = Field("Europe/Paris", description="Time zone of the practice's clock.")
 
     @field_validator("time_zone")
@@ -291,6 +385,7 @@ def anchored(settings: Settings, folder: Path) -> Settings:
     )
     feed = settings.feed.model_copy(
         update={
+            "token_file": at(settings.feed.token_file),
             "certificate": at(settings.feed.certificate),
             "key": at(settings.feed.key),
             "authority": at(settings.feed.authority),
@@ -308,8 +403,21 @@ def anchored(settings: Settings, folder: Path) -> Settings:
     directory = settings.directory.model_copy(
         update={name: at(getattr(settings.directory, name)) for name in Directory.model_fields}
     )
+    evidence = settings.evidence.model_copy(
+        update={
+            n: at(getattr(settings.evidence, n)) for n, about in Evidence.model_fields.items() if about.default is None
+        }
+    )
     return settings.model_copy(
-        update={"source": source, "work": work, "export": export, "feed": feed, "insi": insi, "directory": directory}
+        update={
+            "source": source,
+            "work": work,
+            "export": export,
+            "feed": feed,
+            "insi": insi,
+            "directory": directory,
+            "evidence": evidence,
+        }
     )
 
 
@@ -334,6 +442,25 @@ def source_password(settings: Settings) -> str:
         kind = type(error).__name__
         what = Said(f"il n'est pas lisible ({kind})", f"it cannot be read ({kind})")
         raise SettingsInvalid(name="source.password_file", file=file.name, what=what) from None
+
+
+def operator(settings: Settings) -> str:
+    """Who runs, by the environment, else by the settings; SettingsInvalid for what is no reference."""
+    given = os.environ.get("TRANSVASE_OPERATOR")
+    if not given:
+        return settings.evidence.operator
+    if not is_reference(given):
+        what = Said(
+            "une référence est attendue (lettres, chiffres, . _ @ -), pas un nom",
+            "a reference is expected (letters, digits, . _ @ -), not a name",
+        )
+        raise SettingsInvalid(name="evidence.operator", file="TRANSVASE_OPERATOR", what=what)
+    return given
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is a reference of an operator: no space, no accent, so that no one writes a sentence there."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", text) is not None
 
 
 def key_password() -> bytes | None:

@@ -166,6 +166,8 @@ def test_nothing_is_kept_by_dagster(ran):
 def test_nothing_is_kept_in_the_ledger(ran):
     office, _, matricule = ran
     assert holds((office.work / "ledger.sqlite").read_bytes(), matricule) == set()
+    records = b"".join(path.read_bytes() for path in sorted((office.work / "runs").iterdir()))
+    assert b'"command":"export"' in records and holds(records, matricule) == set()
 
 
 @pytest.mark.parametrize("name", ["out/rapport.html", "out/report.html", "work/export.json", "work/verdicts/counts.json",
@@ -193,7 +195,7 @@ def test_nothing_else_was_written_beside(ran):
     known = re.compile(
         r"cabinet\.(sqlite3|truth\.csv|dmp-patients\.csv|identities\.csv)|transvase\.toml|(keys|dmp)/.+|PA20261123T200001\.ZIP|"
         r"out/(rapport|report)\.(html|csv|json)|out/PA20261123T200000\.ZIP(\.sha256)?|work/(canonical|verdicts|bodies|dagster)/.+|"
-        r"work/(export\.json|ledger\.sqlite(\.lock)?|runs?\.jsonl?)"
+        r"work/(export\.json|ledger\.sqlite(\.lock)?)|work/runs/(\d{6}\.json|head\.json|writing\.lock)"
     )
     files = [p.relative_to(office.folder).as_posix() for p in office.folder.rglob("*") if p.is_file()]
     assert [f for f in files if not known.fullmatch(f)] == []
