@@ -11,14 +11,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from transvase.assets import routes
 from transvase.assets.circuit import Circuit
 from transvase.assets.quota import LONGEST_WAIT, Bucket, Limits, back_off
+from transvase.assets.routes import Route, Sending, Sought, Speech
 from transvase.assets.signing import Proofs, Signer
 from transvase.errors import CertificateRefused, RefusedAlike, Said, ServiceUnreachable
-from transvase.exporters import documents, existence, iti41
+from transvase.exporters import documents, structured
 from transvase.exporters.cda.header import record_target
 from transvase.exporters.documents import Composed, Context
 from transvase.exporters.portability import Job, open_context
@@ -27,15 +30,15 @@ from transvase.formats import canonical, cda
 from transvase.formats.bodies import read_body
 from transvase.formats.structure_seal import Uncanonical
 from transvase.formats.xds_metadata import source_id, submission_set
-from transvase.formats.xds_xml import submit_objects_request
 from transvase.gateways import causes
 from transvase.gateways.dmp import AT_WORK, DMP, OF_CALLER, Answer, Dmp, Existence, Reference
+from transvase.gateways.dmp_fhir import DmpFhir
 from transvase.ledger.states import Event
 from transvase.ledger.submissions import Ledger, Planned, Step, Submission
 from transvase.ledger.versions import Turn, turn
 from transvase.model.clock import utc14
 from transvase.model.identifiers import TRANSMISSIONS, arc, is_oid, under, unique_id
-from transvase.model.record import ROW
+from transvase.model.record import ROW, Record
 from transvase.model.tables import TABLES
 
 # Intents committed together: one synced write for sixteen sendings; after a crash at most so many are asked about again.
@@ -164,14 +167,14 @@ def plan(job: Job, ledger: Ledger, now: datetime) -> int:
 def feed(
     job: Job,
     ledger: Ledger,
-    connect: Callable[[], Dmp],
+    connect: Callable[[], Dmp | DmpFhir],
     limits: Limits,
     clock: Callable[[], datetime],
     progress: Progress = lambda done, total: None,
     proofs: Proofs | None = None,
 ) -> Fed:
-    """Feed until nothing is left to send, a ceiling is met, or the service fails. With `proofs` every request carries the VIHF and
-    every submission set its signature.
+    """Feed until nothing is left to send, a ceiling is met, or the service fails. The kind of connection decides the route. With
+    `proofs`, on the SOAP route, every request carries the VIHF and every submission set its signature.
 
     Raises FeederLocked, CertificateRefused, SettingsInvalid (seal of another structure); ServiceUnreachable when nothing at all could
     be sent."""
@@ -199,7 +202,7 @@ class _Run:
         self,
         job: Job,
         ledger: Ledger,
-        connect: Callable[[], Dmp],
+        connect: Callable[[], Dmp | DmpFhir],
         limits: Limits,
         clock: Callable[[], datetime],
         progress: Progress,
@@ -215,11 +218,13 @@ class _Run:
         self.first: set[str] = set()
         self.moved = True
         self.work, self.base = Path(job.work), base
+        # Of the documents in hand: the key of their newest version, and what the record holds beside its body.
+        self.beside: dict[str, tuple[str, Record]] = {}
         self.ledger, self.limits, self.clock, self.progress = ledger, limits, clock, progress
-        self.client = connect()
         # A connection serves one sending at a time: a sender takes one and puts it back.
-        self.idle: queue.SimpleQueue[Dmp] = queue.SimpleQueue()
-        self.clients = [self.client, *(connect() for _ in range(limits.connections - 1))]
+        self.idle: queue.SimpleQueue[Route] = queue.SimpleQueue()
+        self.clients = [routes.over(connect(), self.ctx) for _ in range(limits.connections)]
+        self.client = self.clients[0]
         for client in self.clients:
             self.idle.put(client)
         self.pool = ThreadPoolExecutor(limits.connections)
@@ -285,13 +290,11 @@ class _Run:
                 doubtful = [s for s in doubtful if s.patient == doubtful[0].patient]
             asked = " ".join(f"{s.id} {s.attempts}" for s in doubtful)
             message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'ask {asked} {now.isoformat()}')}"
+            people = self.rows("patient", {s.patient for s in doubtful})
+            sought = [Sought(s.unique_id, _national(people.get(s.patient))) for s in doubtful]
             if self.signer:
-                patient = self.rows("patient", {doubtful[0].patient}).get(doubtful[0].patient)
-                assertion = self.signer.token(None, _national(patient), message_id, now)
-            message = iti41.query_by_unique_id(
-                [s.unique_id for s in doubtful], message_id, f"{self.client.base}/registry", assertion
-            )
-            found = self.client.query(message.content_type, message.parts, message.length, message_id)
+                assertion = self.signer.token(None, sought[0].patient, message_id, now)
+            found = self.client.query(sought, Speech(message_id, now, assertion))
             if not found.ok:
                 self.failed(found.code, 0.0, asked)
                 if self.halted():
@@ -331,6 +334,7 @@ class _Run:
             name: self.rows(name, {getattr(s, attribute) for s in waiting})
             for name, attribute in (("patient", "patient"), ("document", "document"), ("document_version", "version"))
         }
+        self.beside = self.rows_beside({s.document for s in waiting})
         for submission in waiting:
             patient, document, version = (
                 found["patient"].get(submission.patient),
@@ -437,7 +441,7 @@ class _Run:
         return kept
 
     def reference(self, ready: _Ready, sought: str) -> Reference:
-        """The entryUUID under which the registry holds a uniqueId."""
+        """The id under which the registry holds a uniqueId."""
         self.bucket.take()
         now = self.clock()
         asked = f"reference {sought} {ready.submission.id} {ready.submission.attempts} {now.isoformat()}"
@@ -445,10 +449,7 @@ class _Run:
         assertion = ""
         if self.signer:
             assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
-        message = iti41.query_by_unique_id(
-            [sought], message_id, f"{self.client.base}/registry", assertion, references=True
-        )
-        return self.client.reference(message.content_type, message.parts, message.length, message_id)
+        return self.client.reference(Sought(sought, ready.patient_id), Speech(message_id, now, assertion))
 
     def exists(self, ready: _Ready) -> Existence:
         """Ask whether the patient of a document has a DMP."""
@@ -458,17 +459,7 @@ class _Run:
         assertion = ""
         if self.signer:
             assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
-        message = existence.request(
-            ready.patient.ins,
-            ready.patient.ins_oid,
-            self.ctx.practice.oid,
-            self.ctx.software,
-            message_id,
-            now,
-            f"{self.client.base}/patients",
-            assertion,
-        )
-        return self.client.exists(message.content_type, message.parts, message.length, message_id)
+        return self.client.exists(ready.patient.ins, ready.patient.ins_oid, Speech(message_id, now, assertion))
 
     def rows(self, name: str, keys: set[str]) -> dict[str, Any]:
         found = self.base.execute(
@@ -486,9 +477,41 @@ class _Run:
         if not previous and (version.version or 1) > 1:
             previous = unique_id(self.ctx.practice.oid, document.key, version.version - 1)
         target = record_target(patient, self.ctx.practice.oid, qualified=True)
+        newest, record = self.beside.get(document.key, ("", {}))
+        # Rows are those of the document as it is now.
+        rows = None
+        if newest == version.key:
+            reachable = partial(record_target, patient, self.ctx.practice.oid, qualified=True, reachable=True)
+            rows = structured.of_record(record, reachable).get(document.key)
         return documents.compose(
-            self.ctx, target, True, document, version, submission.unique_id, previous, body, "DOC0001"
+            self.ctx, target, True, document, version, submission.unique_id, previous, body, "DOC0001", rows
         )
+
+    def rows_beside(self, documents: set[str]) -> dict[str, tuple[str, Record]]:
+        """What the record holds of some documents beside their bodies, with the key of their newest version."""
+        found: dict[str, tuple[str, Record]] = {
+            document: (newest, {})
+            for document, newest in self.base.execute(
+                "SELECT document, arg_max(key, (version, key)) FROM document_version WHERE document IN (SELECT unnest($keys)) GROUP BY document",
+                {"keys": sorted(documents)},
+            ).fetchall()
+        }
+        owner: dict[str, str] = {}
+        for name, place in (
+            ("prescription", "document"),
+            ("lab_result", "document"),
+            ("prescription_line", "prescription"),
+        ):
+            keys = sorted(owner if place == "prescription" else documents)
+            asked = f"SELECT {TABLES[name].select} FROM {name} WHERE {place} IN (SELECT unnest($keys)) ORDER BY key"
+            for values in self.base.execute(asked, {"keys": keys}).fetchall() if keys else ():
+                row = ROW[name]._make(values)
+                document = owner[row.prescription] if place == "prescription" else row.document
+                if name == "prescription":
+                    owner[row.key] = document
+                if document in found:
+                    found[document][1].setdefault(name, []).append(row)
+        return found
 
     def send(self, batch: list[_Ready]) -> None:
         """Intents, sendings, outcomes of a batch."""
@@ -552,20 +575,18 @@ class _Run:
             source_id=source_id(documents.custodian(self.ctx), self.ctx.practice.oid),
             time=utc14(now),
         )
-        parts, signature, assertion = [("Document01", ready.composed.data)], None, ""
+        signature, assertion = None, ""
         # The time is in the message: under a MessageID already used, a ledger rebuilt from nothing would say other things.
         message_id = (
             f"urn:uuid:{uuid.uuid5(_MESSAGES, f'{ready.submission.id} {ready.submission.attempts} {now.isoformat()}')}"
         )
         if self.signer and ready.reference:
-            signature, data = self.signer.signature(submission, entry, ready.reference, now)
-            parts.append(("Signature01", data))
+            signature = self.signer.signature(submission, entry, ready.reference, now)
             assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
-        request = submit_objects_request(submission, [entry], for_xdm=False, signature=signature)
-        message = iti41.provide_and_register(request, parts, message_id, f"{self.client.base}/repository", assertion)
+        sending = Sending(submission, entry, ready.composed.data, signature)
         client = self.idle.get()
         try:
-            answer = client.submit(message.content_type, message.parts, message.length, message_id)
+            answer = client.submit(sending, Speech(message_id, now, assertion))
         finally:
             self.idle.put(client)
         if answer.kind == "overloaded":
@@ -573,7 +594,9 @@ class _Run:
         return answer
 
     def failed(self, code: str, asked: float, seed: str) -> None:
-        """A batch or a question without any answer: wait longer each time, then stop."""
+        """A batch or a question without any answer: wait longer each time, then stop. CertificateRefused when it is for who asks."""
+        if code in OF_CALLER:
+            raise CertificateRefused(service=DMP, reason=code)
         self.failures += 1
         if self.failures >= FAILURES_BEFORE_STOP:
             self.stopped = code or "no answer"

@@ -95,6 +95,43 @@ CAUSES: dict[str, Cause] = {
             "L'identité, la structure ou l'identifiant du document ne sont pas ceux de l'envoi : le cabinet corrige, puis `feed retry`.",
             "Identity, structure or identifier of the document are not those of the submission: the practice mends it, then `feed retry`.",
         ),
+        # The document, as FHIR words it (sheet pdsm-fhir.md, 1; the issue types of OperationOutcome).
+        Cause(
+            "FhirDuplicate",
+            "document",
+            "Le DMP tient déjà ce document : il est interrogé, rien à faire.",
+            "The DMP holds this document already: it is asked, nothing to do.",
+        ),
+        Cause(
+            "FhirConflict",
+            "document",
+            "Le DMP a vu ce document changer entre-temps : il est interrogé, rien à faire.",
+            "The DMP saw this document change meanwhile: it is asked, nothing to do.",
+        ),
+        Cause(
+            "FhirCode",
+            "document",
+            "Le DMP n'admet pas un code du document : le cabinet corrige son paramétrage, puis `feed retry`.",
+            "The DMP does not accept a code of the document: the practice mends its mapping, then `feed retry`.",
+        ),
+        Cause(
+            "FhirTooLong",
+            "document",
+            "Le document est trop gros pour le DMP : le cabinet le réduit, ou `feed skip`.",
+            "The document is too large for the DMP: the practice reduces it, or `feed skip`.",
+        ),
+        Cause(
+            "FhirBusinessRule",
+            "document",
+            "Le DMP refuse le document par une de ses règles : comparez avec ses messages d'exploitation, puis `feed retry`.",
+            "The DMP refuses the document by a rule of its own: see its operating notices, then `feed retry`.",
+        ),
+        Cause(
+            "FhirPrecondition",
+            "document",
+            "La version à remplacer a changé au DMP depuis qu'il a été interrogé : `feed retry`.",
+            "The version to replace changed in the DMP since it was asked: `feed retry`.",
+        ),
         # The patient.
         Cause(
             "XDSUnknownPatientId",
@@ -175,6 +212,37 @@ CAUSES: dict[str, Cause] = {
             "Le DMP refuse avec un code illisible : voyez ses messages d'exploitation.",
             "The DMP refuses with an unreadable code: see its operating notices.",
         ),
+        # FHIR: every document alike, as far as the answer tells.
+        Cause(
+            "FhirInvalid",
+            "service",
+            "Le DMP refuse la forme du message FHIR : vérifiez [feed] fhir_publish et [practice] ; sinon signalez-le, c'est un défaut.",
+            "The DMP refuses the form of the FHIR message: check [feed] fhir_publish and [practice]; else report it, this is a defect.",
+        ),
+        Cause(
+            "FhirNotSupported",
+            "service",
+            'Le DMP ne sert pas cette opération FHIR : vérifiez [feed] url et fhir_publish, ou revenez à route = "soap".',
+            'The DMP does not serve this FHIR operation: check [feed] url and fhir_publish, or return to route = "soap".',
+        ),
+        Cause(
+            "FhirNotFound",
+            "service",
+            "Le DMP ne trouve pas l'adresse, le patient ou la version à remplacer : vérifiez [feed] url, puis l'identité.",
+            "The DMP does not find the address, the patient or the version to replace: check [feed] url, then the identity.",
+        ),
+        Cause(
+            "FhirForbidden",
+            "service",
+            "Le DMP refuse l'accès : droit de la structure, ou opposition du patient ; vérifiez, puis `feed retry`.",
+            "The DMP denies access: the structure's right, or the patient's objection; check, then `feed retry`.",
+        ),
+        Cause(
+            "FhirRefused",
+            "service",
+            "Le DMP refuse sans motif connu : voyez ses messages d'exploitation, puis `feed retry`.",
+            "The DMP refuses for no known reason: see its operating notices, then `feed retry`.",
+        ),
         # Surely every document alike.
         Cause(
             "DMPInvalidCertificate",
@@ -187,6 +255,169 @@ CAUSES: dict[str, Cause] = {
             "caller",
             "Le DMP ne connaît pas la structure : vérifiez [practice] struct_idnat et le certificat.",
             "The DMP does not know the structure: check [practice] struct_idnat and the certificate.",
+        ),
+        Cause(
+            "TokenRefused",
+            "caller",
+            "Le DMP refuse le jeton d'accès, ou en veut un : vérifiez [feed] token_file et le programme qui le renouvelle.",
+            "The DMP refuses the access token, or wants one: check [feed] token_file and the program that renews it.",
+        ),
+        # Messages: the recipient, as SMTP says it (sheet xdm-mssante.md, 3).
+        Cause(
+            "MssMailboxUnknown",
+            "document",
+            "La boîte MSSanté n'existe pas ou est fermée : le cabinet corrige l'adresse, ou le patient ouvre Mon espace santé ; puis "
+            "`mss retry`.",
+            "The MSSanté mailbox does not exist or is closed: the practice corrects the address, or the patient opens Mon espace santé; "
+            "then `mss retry`.",
+        ),
+        Cause(
+            "MssMailboxFull",
+            "document",
+            "La boîte MSSanté du destinataire est pleine : `mss retry` plus tard, ou `mss skip`.",
+            "The recipient's MSSanté mailbox is full: `mss retry` later, or `mss skip`.",
+        ),
+        Cause(
+            "MssMailboxBusy",
+            "document",
+            "La boîte MSSanté du destinataire est indisponible : relancez plus tard.",
+            "The recipient's MSSanté mailbox is not available: run again later.",
+        ),
+        Cause(
+            "MssRejected",
+            "document",
+            "L'opérateur du destinataire refuse nos messages : appelez-le, puis `mss retry`.",
+            "The recipient's operator refuses our messages: call it, then `mss retry`.",
+        ),
+        Cause(
+            "MssTooLarge",
+            "document",
+            "Le message dépasse la taille admise : le cabinet réduit le document, ou `mss skip`.",
+            "The message is above the size accepted: the practice reduces the document, or `mss skip`.",
+        ),
+        Cause(
+            "MssReturned",
+            "document",
+            "Le message est revenu sans motif connu : lisez la boîte, puis `mss retry`.",
+            "The message came back for no known reason: read the mailbox, then `mss retry`.",
+        ),
+        # Messages: what the recipient's software answers when it cannot file the document.
+        Cause(
+            "Mdn900",
+            "document",
+            "Le destinataire tient déjà cette version ou une plus récente : `mss skip`.",
+            "The recipient holds this version or a newer one already: `mss skip`.",
+        ),
+        Cause(
+            "Mdn901",
+            "document",
+            "Le logiciel du destinataire n'admet pas cet auteur : appelez-le, puis `mss skip`.",
+            "The recipient's software does not accept this author: call, then `mss skip`.",
+        ),
+        Cause(
+            "Mdn902",
+            "document",
+            "Le destinataire ne connaît pas ce patient : vérifiez le correspondant désigné.",
+            "The recipient does not know this patient: check the correspondent designated.",
+        ),
+        Cause(
+            "Mdn903",
+            "document",
+            "Le logiciel du destinataire n'a pas trouvé l'INS : signalez-le, c'est un défaut.",
+            "The recipient's software found no INS: report it, this is a defect.",
+        ),
+        Cause(
+            "Mdn904",
+            "document",
+            "L'INS diffère chez le destinataire : vérifiez l'identité avec lui.",
+            "The INS differs at the recipient's: check the identity with them.",
+        ),
+        Cause(
+            "Mdn905",
+            "document",
+            "L'INS est incomplète pour le destinataire : vérifiez l'identité.",
+            "The INS is incomplete for the recipient: check the identity.",
+        ),
+        Cause(
+            "Mdn906",
+            "document",
+            "Le logiciel du destinataire n'a pas pu classer le document : appelez-le, puis `mss retry` ou `mss skip`.",
+            "The recipient's software could not file the document: call, then `mss retry` or `mss skip`.",
+        ),
+        # Messages: every one alike, as far as the answer tells.
+        Cause(
+            "MssBusy",
+            "service",
+            "L'opérateur MSSanté est indisponible : relancez plus tard.",
+            "The MSSanté operator is not available: run again later.",
+        ),
+        Cause(
+            "MssUnreachable",
+            "service",
+            "L'opérateur MSSanté ne répond pas : vérifiez [mss] smtp et le réseau.",
+            "The MSSanté operator does not answer: check [mss] smtp and the network.",
+        ),
+        Cause(
+            "MssCut",
+            "service",
+            "La connexion s'est coupée avant la fin du message, qui n'est pas parti : relancez.",
+            "The connection was cut before the end of the message, which did not leave: run again.",
+        ),
+        Cause(
+            "MssContentRefused",
+            "service",
+            "L'opérateur MSSanté refuse le message : vérifiez [mss] address, product, et ses consignes.",
+            "The MSSanté operator refuses the message: check [mss] address, product, and its notices.",
+        ),
+        # Messages: surely every one alike.
+        Cause(
+            "MssSenderRefused",
+            "caller",
+            "L'opérateur MSSanté refuse notre adresse : [mss] address doit être une boîte du certificat.",
+            "The MSSanté operator refuses our address: [mss] address must be a mailbox of the certificate.",
+        ),
+        Cause(
+            "MssAuthentication",
+            "caller",
+            "L'opérateur MSSanté refuse de nous reconnaître : vérifiez le certificat, ou [mss] token_file.",
+            "The MSSanté operator refuses to know us: check the certificate, or [mss] token_file.",
+        ),
+        # Messages: kept here.
+        Cause(
+            "MssDoubt",
+            "ours",
+            "Le message est peut-être parti : demandez au destinataire, puis `mss retry` (il repart) ou `mss skip`.",
+            "The message may have left: ask the recipient, then `mss retry` (it leaves again) or `mss skip`.",
+        ),
+        Cause(
+            "MssNoRecipient",
+            "ours",
+            "Aucun correspondant n'est désigné pour ce patient : le cabinet en inscrit un dans son dossier.",
+            "No correspondent is designated for this patient: the practice records one in the file.",
+        ),
+        Cause(
+            "MssNoAddress",
+            "ours",
+            "Le correspondant n'a pas d'adresse MSSanté sûre : le cabinet complète sa fiche d'après l'annuaire.",
+            "The correspondent has no sure MSSanté address: the practice completes it from the directory.",
+        ),
+        Cause(
+            "MssAddressForm",
+            "ours",
+            "L'adresse du correspondant n'est pas de l'espace MSSanté : le cabinet la corrige.",
+            "The correspondent's address is not of the MSSanté space: the practice corrects it.",
+        ),
+        Cause(
+            "MssUnpublished",
+            "ours",
+            "L'adresse du correspondant n'est pas une de celles que l'annuaire publie pour lui : le cabinet la corrige.",
+            "The correspondent's address is none of those that the directory publishes for them: the practice corrects it.",
+        ),
+        Cause(
+            "MssPatientAddress",
+            "ours",
+            "Sans INS qualifiée, le patient n'a pas d'adresse : le cabinet qualifie l'identité.",
+            "Without a qualified INS the patient has no address: the practice qualifies the identity.",
         ),
         # Kept here.
         Cause(

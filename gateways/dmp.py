@@ -6,18 +6,17 @@ not kept, since they may quote a record.
 
 from __future__ import annotations
 
-import http.client
 import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from lxml import etree
 
 from transvase.errors import CertificateRefused, Said
 from transvase.formats import safe_xml
+from transvase.gateways.connection import Connection
 
 Kind = Literal["accepted", "refused", "doubt", "not_sent", "overloaded"]
 Existence = Literal["active", "closed", "none", "unknown"]
@@ -30,10 +29,16 @@ _HL7 = "{urn:hl7-org:v3}"
 _RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
 _UNIQUE = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
 # Doubts that a service at work gives: it knows the document, or took it in part. The others may be an outage.
-AT_WORK = frozenset({"XDSDuplicateUniqueIdInRegistry", "XDSNonIdenticalHash", "PartialSuccess", "DuplicateMessageID"})
-# A peer that closes without a word refuses no certificate: that comes as an alert.
-_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-_IN_ONE_PIECE = 1 << 20
+AT_WORK = frozenset(
+    {
+        "XDSDuplicateUniqueIdInRegistry",
+        "XDSNonIdenticalHash",
+        "PartialSuccess",
+        "DuplicateMessageID",
+        "FhirDuplicate",
+        "FhirConflict",
+    }
+)
 # Our code for the answer to another message.
 STALE = "stale"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,60}")
@@ -46,6 +51,8 @@ _DOUBTFUL = {
     "XDSRepositoryError",
     "XDSRegistryError",
     "DuplicateMessageID",
+    "FhirDuplicate",
+    "FhirConflict",
 }
 
 
@@ -56,7 +63,7 @@ _WORDED = {
     "structure introuvable": "StructureUnknown",
 }
 # Refusals of who asks, whatever the document: nothing was taken, and nothing else will be.
-OF_CALLER = frozenset({"DMPInvalidCertificate", "StructureUnknown"})
+OF_CALLER = frozenset({"DMPInvalidCertificate", "StructureUnknown", "TokenRefused"})
 
 DMP = Said("le DMP", "the DMP")
 
@@ -124,18 +131,12 @@ class Dmp:
     """One connection to the services, reused; not shared between threads."""
 
     def __init__(self, url: str, context: ssl.SSLContext, timeout: float) -> None:
-        parts = urlsplit(url)
-        self._host, self._port, self._path = parts.hostname or "", parts.port or 443, parts.path
-        self._context = context
-        self._timeout = timeout
-        self._connection: http.client.HTTPSConnection | None = None
+        self._line = Connection(url, context, timeout, DMP)
         self.base = url
 
     def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._line.close()
 
     def submit(self, content_type: str, parts: Iterable[bytes], length: int, message_id: str) -> Answer:
         """Send an ITI-41 message whose MessageID is `message_id`. CertificateRefused when TLS refuses us or the server's certificate."""
@@ -174,71 +175,27 @@ class Dmp:
 
     def _post(
         self, service: str, content_type: str, parts: Iterable[bytes], length: int
-    ) -> tuple[int, dict[str, str], bytes, str]:
-        """(status, headers, body, failure): failure is `unreachable` only when no byte of the request can have arrived."""
-        fresh = self._connection is None
-        if self._connection is None:
-            self._connection = self._open()
-            if self._connection is None:
-                return 0, {}, b"", "unreachable"
-        connection = self._connection
-        try:
-            connection.putrequest("POST", f"{self._path}/{service}", skip_accept_encoding=True)
-            connection.putheader("Content-Type", content_type)
-            connection.putheader("Content-Length", str(length))
-            connection.endheaders()
-            # A small message leaves in one piece, a large one is not copied.
-            for part in (b"".join(parts),) if length < _IN_ONE_PIECE else parts:
-                connection.send(part)
-        except ssl.SSLError as error:
-            # TLS 1.3 ends the handshake before the server has looked at our certificate: it hangs up on the first bytes.
-            if fresh and (not isinstance(error, _ENDED) or connection.sock.version() == "TLSv1.3"):
-                self.close()
-                raise self._refused(error) from None
-        except OSError:
-            # A server that refuses early answers and closes; its answer may still be read.
-            pass
-        try:
-            response = connection.getresponse()
-            body = response.read()
-        except ssl.SSLError as error:
-            self.close()
-            if fresh and not isinstance(error, _ENDED):
-                # With TLS 1.3 the refusal of our certificate arrives with the first read.
-                raise self._refused(error) from None
-            return 0, {}, b"", "cut"
-        except TimeoutError:
-            self.close()
-            return 0, {}, b"", "timeout"
-        except (OSError, http.client.HTTPException):
-            self.close()
-            return 0, {}, b"", "cut"
-        headers = {k.lower(): v for k, v in response.getheaders()}
-        if response.will_close:
-            self.close()
-        return response.status, headers, body, ""
+    ) -> tuple[int, Mapping[str, str], bytes, str]:
+        """(status, headers, body, failure), as in `Reply`."""
+        reply = self._line.request("POST", f"/{service}", {"Content-Type": content_type}, parts, length)
+        return reply.status, reply.headers, reply.body, reply.failure
 
-    def _open(self) -> http.client.HTTPSConnection | None:
-        connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._context)
-        try:
-            connection.connect()
-        except ssl.SSLCertVerificationError as error:
-            raise CertificateRefused(
-                service=DMP,
-                reason=Said(
-                    f"certificat du serveur : {error.verify_message}", f"server certificate: {error.verify_message}"
-                ),
-            ) from None
-        except _ENDED:
-            return None
-        except ssl.SSLError as error:
-            raise self._refused(error) from None
-        except OSError:
-            return None
-        return connection
 
-    def _refused(self, error: ssl.SSLError) -> CertificateRefused:
-        return CertificateRefused(service=DMP, reason=(error.reason or "TLS failure").lower().replace("_", " "))
+def doubtful(code: str) -> bool:
+    """The registry may hold what was sent, although it answers with this code."""
+    return code in _DOUBTFUL
+
+
+def worded(text: str) -> str:
+    """Our code for a refusal that the service words instead of coding; empty for another text."""
+    said = text.strip().lower()
+    return next((ours for words, ours in _WORDED.items() if said.startswith(words)), "")
+
+
+def waits(headers: Mapping[str, str]) -> float:
+    """Seconds that an overloaded service asks to wait, or 0; a date is no number of seconds."""
+    wait = headers.get("retry-after", "")
+    return float(wait) if wait.isascii() and wait.isdigit() else 0.0
 
 
 def _root(body: bytes) -> etree._Element | None:
@@ -266,13 +223,12 @@ def _of_another(root: etree._Element, message_id: str) -> bool:
     return bool(message_id and related) and related != message_id
 
 
-def read_answer(status: int, headers: dict[str, str], body: bytes, message_id: str = "") -> Answer:
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, message_id: str = "") -> Answer:
     """Outcome of an ITI-41 answer: Success, Failure, PartialSuccess, SOAP fault, multipart, or a page of a proxy.
 
     With `message_id`, the answer to another message tells nothing of this one."""
     if status in (429, 503):
-        wait = headers.get("retry-after", "")
-        return Answer("overloaded", f"HTTP{status}", float(wait) if wait.isascii() and wait.isdigit() else 0.0)
+        return Answer("overloaded", f"HTTP{status}", waits(headers))
     root = _root(body)
     if root is None:
         return Answer("doubt", "unreadable")
@@ -282,9 +238,8 @@ def read_answer(status: int, headers: dict[str, str], body: bytes, message_id: s
     if fault is not None:
         values = [_code(v.text) for v in fault.iter(f"{_SOAP}Value")]
         # Sender: our message is wrong and was not taken. Receiver: the server failed, perhaps after taking it.
-        said = (fault.findtext(f"{_SOAP}Reason/{_SOAP}Text") or "").strip().lower()
-        code = next((ours for words, ours in _WORDED.items() if said.startswith(words)), values[-1] if values else "")
-        if values[:1] != ["Sender"] or code in _DOUBTFUL:
+        code = worded(fault.findtext(f"{_SOAP}Reason/{_SOAP}Text") or "") or (values[-1] if values else "")
+        if values[:1] != ["Sender"] or doubtful(code):
             return Answer("doubt", code or "unknown")
         return Answer("not_sent" if code in OF_CALLER else "refused", code)
     response = next(root.iter(f"{_RS}RegistryResponse"), None)
@@ -296,7 +251,7 @@ def read_answer(status: int, headers: dict[str, str], body: bytes, message_id: s
         return Answer("accepted")
     if state != _STATUS + "Failure":
         return Answer("doubt", "PartialSuccess" if state.endswith("PartialSuccess") else "unknown")
-    if not codes or any(c in _DOUBTFUL for c in codes):
+    if not codes or any(map(doubtful, codes)):
         return Answer("doubt", codes[0] if codes else "unknown")
     return Answer("refused", codes[0])
 

@@ -1,5 +1,5 @@
-"""The local DMP, SOAP route: services `repository` (ITI-41), `registry` (ITI-18) and `patients` (TD0.2), plus `/control`. The service of
-`insi` stands beside it when a directory of identities is given.
+"""The local DMP: of the SOAP route the services `repository` (ITI-41), `registry` (ITI-18) and `patients` (TD0.2), under `/fhir` those of
+the other (`fhir`), on one registry, plus `/control`. The service of `insi` stands beside it when a directory of identities is given.
 
 This module receives requests, asks the modules that know, and plays the troubles of the plan. Written from the sheet
 dmp-transactions alone, so that the project's client meets a second reading of it.
@@ -18,7 +18,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from transvase.sandbox import authority, existence, finding, insi, metadata, multipart, query, rules, server, soap, vihf
+from transvase.sandbox import (
+    authority,
+    existence,
+    fhir,
+    finding,
+    insi,
+    metadata,
+    multipart,
+    query,
+    rules,
+    server,
+    soap,
+    vihf,
+)
 from transvase.sandbox.finding import Finding
 from transvase.sandbox.insi import Insi
 from transvase.sandbox.metadata import APPROVED, DEPRECATED
@@ -37,9 +50,10 @@ _SOAP = "application/soap+xml"
 
 
 class Dmp:
-    """The handler of the three services and of `/control`.
+    """The handler of the services of both routes and of `/control`.
 
-    `plan` gives the trouble of the nth submission received (from 1). `require_vihf` refuses requests without assertion."""
+    `plan` gives the trouble of the nth submission received (from 1), by either route. `require_vihf` refuses SOAP requests without
+    assertion, `token` FHIR requests that do not bear it."""
 
     def __init__(
         self,
@@ -48,9 +62,11 @@ class Dmp:
         plan: Mapping[int, Misbehaviour] | None = None,
         *,
         require_vihf: bool = False,
+        token: str = "",
         beside: Insi | None = None,
     ) -> None:
         self._registry = registry
+        self._fhir = fhir.Fhir(registry, clock, token)
         self.insi = beside
         self._clock = clock
         self._plan = dict(plan or {})
@@ -68,15 +84,14 @@ class Dmp:
             return await self.insi.handle(request)
         if request.path in ("/control", "/control/state"):
             return self._control(request)
+        if f"{request.path.partition('?')[0]}/".startswith(f"{fhir.PATH}/"):
+            return await self._in_fhir(request)
         service = self._services.get(request.path)
         if service is None:
             raise Refusal(404, "There is no service at this path.")
         if request.method != "POST":
             raise Refusal(405, "A service takes POST only.", (("Allow", "POST"),))
-        trouble = None
-        if request.path.endswith("/repository"):
-            self._counts["received"] += 1
-            trouble = self._plan.pop(self._counts["received"], None)
+        trouble = self._next() if request.path.endswith("/repository") else None
         if trouble is not None and trouble.trouble in _UNREGISTERED:
             return _UNREGISTERED[trouble.trouble](trouble)
         try:
@@ -87,6 +102,24 @@ class Dmp:
         # Whatever an answer tells is on the disk before it leaves.
         await self._registry.settled()
         return await _troubled(answer, trouble)
+
+    async def _in_fhir(self, request: Request) -> Answer | None:
+        feeds = self._fhir.submits(request)
+        trouble = self._next() if feeds else None
+        if trouble is not None and trouble.trouble is Trouble.FAULT:
+            return self._fhir.named(request, fhir.failing())
+        if trouble is not None and trouble.trouble in _UNREGISTERED:
+            return _UNREGISTERED[trouble.trouble](trouble)
+        answer, refused = self._fhir.answer(request, trouble)
+        if feeds:
+            self._counts["refused" if refused else "accepted"] += 1
+        await self._registry.settled()
+        return await _troubled(answer, trouble)
+
+    def _next(self) -> Misbehaviour | None:
+        """The trouble of the submission that has come."""
+        self._counts["received"] += 1
+        return self._plan.pop(self._counts["received"], None)
 
     # The services.
 
@@ -285,9 +318,9 @@ def _services(port: int) -> str:
 class Sandbox:
     """A local DMP in a thread, as a context manager: `with Sandbox(folder, patients, clock) as sandbox: sandbox.url`.
 
-    `url` is that of the services (add `/repository`...), `origin` that of the server (`/control`), `port` its port,
-    `authority` the PEM files, `insi` the service beside when there are `identities` (at `origin` + `/insi`). The state file is
-    `folder / "registry.jsonl"`: a new Sandbox on the same folder goes on."""
+    `url` is that of the SOAP services (add `/repository`...), `fhir_url` that of the FHIR ones, `origin` that of the server
+    (`/control`), `port` its port, `authority` the PEM files, `insi` the service beside when there are `identities` (at `origin` +
+    `/insi`). The state file is `folder / "registry.jsonl"`: a new Sandbox on the same folder goes on."""
 
     def __init__(
         self,
@@ -298,6 +331,7 @@ class Sandbox:
         *,
         structure: str = authority.STRUCTURE,
         require_vihf: bool = False,
+        token: str = "",
         hostile: bool = False,
         identities: Path | None = None,
         insi_plan: Mapping[int, Misbehaviour] | None = None,
@@ -306,7 +340,7 @@ class Sandbox:
         self.port = 0
         self.insi = Insi(identities, folder / "insi", clock, insi_plan, structure=structure) if identities else None
         self._registry = Registry(folder / "registry.jsonl", patients)
-        self._dmp = Dmp(self._registry, clock, plan, require_vihf=require_vihf, beside=self.insi)
+        self._dmp = Dmp(self._registry, clock, plan, require_vihf=require_vihf, token=token, beside=self.insi)
         self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._started: concurrent.futures.Future[int] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._main, name="sandbox-dmp", daemon=True)
@@ -318,8 +352,13 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The URL of the services, without a final slash."""
+        """The URL of the SOAP services, without a final slash."""
         return _services(self.port)
+
+    @property
+    def fhir_url(self) -> str:
+        """The base address of the FHIR services."""
+        return f"{self.origin}{fhir.PATH}"
 
     def __enter__(self) -> Self:
         self._thread.start()

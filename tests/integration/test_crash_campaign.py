@@ -1,8 +1,8 @@
 """A feeder killed at every kind of instant, a service that misbehaves: at the end each document stands once and the ledger agrees.
 
-Forty seeded kills by default; `TRANSVASE_KILLS=300` asks for as many by hand. A kill is a SIGKILL of a real process: at the nth
-statement of the ledger (every write is one), or after a seeded time. A process that has imported everything and serves nothing else
-forks the feeders, so that a kill costs its run and not a start of Python.
+Forty seeded kills by default, half of them on each route; `TRANSVASE_KILLS=300` asks for as many by hand. A kill is a SIGKILL of a real
+process: at the nth statement of the ledger (every write is one), or after a seeded time. A process that has imported everything and
+serves nothing else forks the feeders, so that a kill costs its run and not a start of Python.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
@@ -39,6 +39,8 @@ from ..builders import (  # noqa: TID252
     registered_patients,
 )
 
+Route = Literal["soap", "fhir"]
+ROUTES: tuple[Route, ...] = ("soap", "fhir")
 KILLS = int(os.environ.get("TRANSVASE_KILLS", "40"))
 OID, STRUCTURE = OFFICE[0].values["oid"], OFFICE[0].values["struct_idnat"]
 # Documents of the first night; of D1 and D2 the second night has a new version, and D6 is new.
@@ -54,9 +56,10 @@ import lxml.etree, duckdb, pyarrow
 from transvase.assets import feeding
 from transvase.exporters.portability import Job
 from transvase.gateways import dmp
+from transvase.gateways.dmp_fhir import DmpFhir
 from transvase.ledger.submissions import Ledger
 
-def feed(work, clock, ledger, url, keys, statements, seconds):
+def feed(work, clock, ledger, url, way, keys, statements, seconds):
     now, keys = datetime.fromisoformat(clock), Path(keys)
     seen = [0]
 
@@ -71,10 +74,13 @@ def feed(work, clock, ledger, url, keys, statements, seconds):
             os.kill(os.getpid(), signal.SIGKILL)
         threading.Thread(target=later, daemon=True).start()
     context = dmp.tls(keys / "client.pem", keys / "client.key", keys / "ca.pem", None)
+    def connect():
+        return dmp.Dmp(url, context, 0.5) if way == "soap" else DmpFhir(url, context, 0.5, simplified=way == "simplified")
+
     with Ledger(Path(ledger)) as opened:
         # What SQLite is asked for, as it is asked: a death before the nth statement, inside a transaction or between two.
         opened._base.set_trace_callback(at_each_statement)
-        feeding.feed(Job(work, (), clock, "Transvase essai", ""), opened, lambda: dmp.Dmp(url, context, 0.5),
+        feeding.feed(Job(work, (), clock, "Transvase essai", ""), opened, connect,
                      feeding.Limits(10000, 30000, 2), lambda: now)
 
 print("ready", flush=True)
@@ -131,8 +137,9 @@ def forking() -> Iterator[subprocess.Popen[str]]:
 class Round:
     """One ledger and one registry, fed on two nights by feeders that die."""
 
-    def __init__(self, world: World, folder: Path, forking: subprocess.Popen[str], seed: int) -> None:
-        self.world, self.folder, self.forking, self.rng = world, folder, forking, random.Random(seed)
+    def __init__(self, world: World, folder: Path, forking: subprocess.Popen[str], seed: int, route: Route) -> None:
+        self.world, self.folder, self.forking, self.route = world, folder, forking, route
+        self.rng = random.Random(f"{route} {seed}")
         shutil.copytree(world.keys, folder / "sandbox")
         # A third of the sendings meet a trouble. A slow answer outlasts the patience of the client.
         self.plan = {
@@ -152,7 +159,10 @@ class Round:
 
     def feeder(self, night: int, statements: int = 0, seconds: float = 0.0) -> int:
         """Run one; its exit code, -9 when it was killed."""
-        facts = (self.world.nights[night], CLOCK.isoformat(), self.ledger, self.running.url, self.world.keys)
+        # Within the FHIR route, one feeder may leave what another finishes by the other transaction.
+        way = "soap" if self.route == "soap" else self.rng.choice(("bundle", "simplified"))
+        url = self.running.url if way == "soap" else self.running.fhir_url
+        facts = (self.world.nights[night], CLOCK.isoformat(), self.ledger, url, way, self.world.keys)
         assert self.forking.stdin is not None and self.forking.stdout is not None
         print(*facts, statements, seconds, sep="\t", file=self.forking.stdin, flush=True)
         return int(self.forking.stdout.readline())
@@ -222,13 +232,16 @@ class Round:
                 assert (row.unique_id in held) == ("replace" in events) != ("overtaken" in events)
 
 
-def test_each_document_once_after_so_many_kills(world: World, forking: subprocess.Popen[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("route", ROUTES)
+def test_each_document_once_after_so_many_kills(
+    world: World, forking: subprocess.Popen[str], tmp_path: Path, route: Route
+) -> None:
     deaths = seed = 0
-    while deaths < KILLS:
+    while deaths < KILLS // len(ROUTES):
         seed += 1
         folder = tmp_path / str(seed)
         folder.mkdir()
-        one = Round(world, folder, forking, seed)
+        one = Round(world, folder, forking, seed, route)
         with one.sandbox():
             deaths += one.killed(0, 4)
             # Half of the second nights find the first one unfinished.
@@ -238,4 +251,4 @@ def test_each_document_once_after_so_many_kills(world: World, forking: subproces
             one.finished(1)
             one.complete()
         shutil.rmtree(folder)
-    print(f"{deaths} kills in {seed} rounds")
+    print(f"{deaths} kills in {seed} rounds by {route}")

@@ -19,6 +19,20 @@ MHD = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/"
 NOS = "https://mos.esante.gouv.fr/NOS/"
 URI = "urn:ietf:rfc:3986"
 KIND = {"Content-Type": "application/fhir+json"}
+PATCH = {
+    "resourceType": "Parameters",
+    "meta": {"profile": [f"{MHD}IHE.MHD.Patch.Parameters"]},
+    "parameter": [
+        {
+            "name": "operation",
+            "part": [
+                {"name": "type", "valueCode": "replace"},
+                {"name": "path", "valueString": "DocumentReference.status"},
+                {"name": "value", "valueCode": "superseded"},
+            ],
+        }
+    ],
+}
 _numbers = itertools.count(5000)
 
 
@@ -171,21 +185,9 @@ class Feed:
             ],
         }
         if target:
-            self.docref["relatesTo"] = [
-                {"code": "replaces", "target": {"reference": f"DocumentReference/{target}"}}
-            ]
-            parts = [
-                {"name": "type", "valueCode": "replace"},
-                {"name": "path", "valueString": "DocumentReference.status"},
-                {"name": "value", "valueCode": "superseded"},
-            ]
-            self.patch = {
-                "resourceType": "Parameters",
-                "meta": {"profile": [f"{MHD}IHE.MHD.Patch.Parameters"]},
-                "parameter": [{"name": "operation", "part": parts}],
-            }
+            self.docref["relatesTo"] = [{"code": "replaces", "target": {"reference": f"DocumentReference/{target}"}}]
             request = {"method": "PATCH", "url": f"DocumentReference/{target}"}
-            self.bundle["entry"].insert(2, {"fullUrl": full[3], "resource": self.patch, "request": request})
+            self.bundle["entry"].insert(2, {"fullUrl": full[3], "resource": PATCH, "request": request})
 
     @property
     def attachment(self):
@@ -306,13 +308,30 @@ def docref(*path_and_value):
     return at(("docref", *path), value)
 
 
+def adds(f, resource, method, url):
+    """One more entry."""
+    full = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, url)}"
+    f.bundle["entry"].append({"fullUrl": full, "resource": resource, "request": {"method": method, "url": url}})
+
+
+def doctor(f):
+    return f.docref["contained"][1]
+
+
+def signed_by_another(f):
+    other = copy.deepcopy(doctor(f)) | {"id": "q"}
+    other["identifier"][0]["value"] = "801234567889"
+    f.docref["contained"].append(other)
+    f.docref["authenticator"] = {"reference": "#q"}
+
+
 SPOILED = [
     ("another type of Bundle", at(("bundle", "type"), "batch"), 422, "value", ""),
     ("no profile", at(("bundle", "meta"), None), 422, "required", ""),
     ("another profile", at(("bundle", "meta", "profile"), [f"{BASE}x"]), 422, "value", ""),
     ("no List", lambda f: f.bundle["entry"].pop(0), 422, "structure", ""),
-    ("two Lists", lambda f: f.bundle["entry"].append(f.bundle["entry"][0] | {"fullUrl": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, 'x')}"}), 422, "structure", ""),
-    ("a resource of another slice", lambda f: f.bundle["entry"].append({"fullUrl": "urn:uuid:x", "resource": {"resourceType": "Observation"}, "request": {"method": "POST", "url": "Observation"}}), 422, "structure", ""),
+    ("two Lists", lambda f: adds(f, f.set, "POST", "List"), 422, "structure", ""),
+    ("a resource of another slice", lambda f: adds(f, {"resourceType": "Observation"}, "POST", "Observation"), 422, "structure", ""),
     ("a fullUrl twice", lambda f: f.bundle["entry"][0].update(fullUrl=f.bundle["entry"][1]["fullUrl"]), 422, "value", ""),
     ("a PUT", lambda f: f.bundle["entry"][1]["request"].update(method="PUT"), 422, "value", ""),
     ("no Binary", lambda f: f.bundle["entry"].pop(2), 422, "invariant", ""),
@@ -336,10 +355,10 @@ SPOILED = [
     ("an author outside", docref("author", 0, "reference", "#nobody"), 422, "invariant", ""),
     ("a contained resource of nobody", lambda f: f.docref["contained"].append(f.docref["contained"][1] | {"id": "q"}), 422, "invariant", ""),
     ("two contained of one id", lambda f: f.docref["contained"].append(f.docref["contained"][1]), 422, "invariant", ""),
-    ("a RPPS of another", lambda f: f.docref["contained"][1]["identifier"].append({"system": "https://rpps.esante.gouv.fr", "value": "00000000000"}), 422, "invariant", ""),
-    ("a patch of nothing", lambda f: f.bundle["entry"].append({"fullUrl": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, 'z')}", "request": {"method": "PATCH", "url": "DocumentReference/1"}, "resource": {"resourceType": "Parameters", "meta": {"profile": [f"{MHD}IHE.MHD.Patch.Parameters"]}, "parameter": [{"name": "operation", "part": [{"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "DocumentReference.status"}, {"name": "value", "valueCode": "superseded"}]}]}}), 422, "invariant", ""),
+    ("a RPPS of another", lambda f: doctor(f)["identifier"].append({"system": "https://rpps.esante.gouv.fr", "value": "0" * 11}), 422, "invariant", ""),
+    ("a patch of nothing", lambda f: adds(f, PATCH, "PATCH", "DocumentReference/1"), 422, "invariant", ""),
     ("a replacement without its patch", docref("relatesTo", [{"code": "replaces", "target": {"reference": "DocumentReference/1"}}]), 422, "invariant", ""),
-    ("two patients", lambda f: f.docref.update(subject=f.docref["subject"] | {"identifier": {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "0"}}), 422, "value", ""),
+    ("two patients", lambda f: f.docref["subject"].update(identifier={"system": "urn:oid:2.999", "value": "0"}), 422, "value", ""),
     # The rules of the registry, as for the other route.
     ("another digest", docref("content", 0, "attachment", "hash", base64.b64encode(bytes(20)).decode()), 422, "invalid", "XDSRepositoryMetadataError"),
     ("a digest in hexadecimal", lambda f: f.attachment.update(hash=hashlib.sha1(f.data).hexdigest()), 422, "invalid", "XDSRepositoryMetadataError"),
@@ -351,7 +370,7 @@ SPOILED = [
     ("no N", docref("securityLabel", 0, nos("TRE_A07-StatutVisibiliteDocument", "MASQUE_PS")), 422, "invalid", "XDSRegistryMetadataError"),
     ("another birth date", lambda f: f.docref["contained"][3].update(birthDate="1980-05-13"), 422, "invalid", "XDSRegistryMetadataError"),
     ("another given name", lambda f: f.docref["contained"][3]["name"][0].update(given=["ANNE"]), 422, "invalid", "XDSRegistryMetadataError"),
-    ("another signatory", lambda f: f.docref.update(contained=[*f.docref["contained"], {**f.docref["contained"][1], "id": "q", "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "801234567889"}]}], authenticator={"reference": "#q"}), 422, "invalid", "XDSRegistryMetadataError"),
+    ("another signatory", signed_by_another, 422, "invalid", "XDSRegistryMetadataError"),
     ("another document", docref("masterIdentifier", "value", "urn:oid:1.2.250.1.999.1.1.77"), 422, "invalid", "XDSDocumentUniqueIdError"),
     ("an identifier that is no OID", docref("masterIdentifier", "value", "urn:uuid:0"), 422, "invalid", "XDSDocumentUniqueIdError"),
     # Whoever keeps the document is whoever asks.

@@ -1,0 +1,125 @@
+"""One HTTPS connection under mutual TLS, kept between exchanges: a request in, an answer out, or why there is none.
+
+What a service is asked, and what its answer means, belongs to `dmp` and `dmp_fhir`; here is only what the network may do to a request.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from transvase.errors import CertificateRefused, Said
+
+# A peer that closes without a word refuses no certificate: that comes as an alert.
+_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_IN_ONE_PIECE = 1 << 20
+
+
+class Reply(NamedTuple):
+    """An answer; header names are in lower case. `failure` is empty, or `unreachable` (no byte of the request can have arrived),
+    `timeout` or `cut` (nobody knows). `fresh` when it is the first answer read on its connection."""
+
+    status: int = 0
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    failure: str = ""
+    fresh: bool = True
+
+
+class Connection:
+    """A connection to one address, opened when needed and reused; not shared between threads."""
+
+    def __init__(self, url: str, context: ssl.SSLContext, timeout: float, service: Said) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port or 443
+        self.path = parts.path
+        self._context, self._timeout, self._service = context, timeout, service
+        self._open: http.client.HTTPSConnection | None = None
+
+    def close(self) -> None:
+        """Close it; the next request opens another."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        parts: Iterable[bytes] = (),
+        length: int | None = None,
+    ) -> Reply:
+        """Send a request of `length` bytes (None for one without body) to a path under the address, and read the answer.
+
+        CertificateRefused when TLS refuses us or the server's certificate."""
+        fresh = self._open is None
+        if self._open is None:
+            self._open = self._opened()
+            if self._open is None:
+                return Reply(failure="unreachable")
+        connection = self._open
+        try:
+            connection.putrequest(method, f"{self.path}{target}", skip_accept_encoding=True)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            if length is not None:
+                connection.putheader("Content-Length", str(length))
+            connection.endheaders()
+            # A small message leaves in one piece, a large one is not copied.
+            for part in (b"".join(parts),) if (length or 0) < _IN_ONE_PIECE else parts:
+                connection.send(part)
+        except ssl.SSLError as error:
+            # TLS 1.3 ends the handshake before the server has looked at our certificate: it hangs up on the first bytes.
+            if fresh and (not isinstance(error, _ENDED) or connection.sock.version() == "TLSv1.3"):
+                self.close()
+                raise self._refused(error) from None
+        except OSError:
+            # A server that refuses early answers and closes; its answer may still be read.
+            pass
+        try:
+            response = connection.getresponse()
+            body = response.read()
+        except ssl.SSLError as error:
+            self.close()
+            if fresh and not isinstance(error, _ENDED):
+                # With TLS 1.3 the refusal of our certificate arrives with the first read.
+                raise self._refused(error) from None
+            return Reply(failure="cut")
+        except TimeoutError:
+            self.close()
+            return Reply(failure="timeout")
+        except (OSError, http.client.HTTPException):
+            self.close()
+            return Reply(failure="cut")
+        found = {k.lower(): v for k, v in response.getheaders()}
+        if response.will_close:
+            self.close()
+        return Reply(response.status, found, body, "", fresh)
+
+    def _opened(self) -> http.client.HTTPSConnection | None:
+        connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._context)
+        try:
+            connection.connect()
+        except ssl.SSLCertVerificationError as error:
+            raise CertificateRefused(
+                service=self._service,
+                reason=Said(
+                    f"certificat du serveur : {error.verify_message}", f"server certificate: {error.verify_message}"
+                ),
+            ) from None
+        except _ENDED:
+            return None
+        except ssl.SSLError as error:
+            raise self._refused(error) from None
+        except OSError:
+            return None
+        return connection
+
+    def _refused(self, error: ssl.SSLError) -> CertificateRefused:
+        return CertificateRefused(
+            service=self._service, reason=(error.reason or "TLS failure").lower().replace("_", " ")
+        )
