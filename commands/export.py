@@ -36,6 +36,7 @@ def incomplete(facts: dict[str, object]) -> int:
 
 
 _FORMS = {
+    "structured": ("en CDA structurés", "as structured CDA"),
     "written": ("en CDA de niveau 1", "as level-1 CDA"),
     "carried": ("CDA d'origine", "own CDA"),
     "plain": ("en PDF sans CDA", "as PDF without CDA"),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from transvase.exporters import structured
 from transvase.exporters.cda import header as cda_header
 from transvase.exporters.cda import level1
 from transvase.exporters.pdf import render as pdf_render
@@ -55,8 +56,8 @@ class Context:
 
 
 class Composed(NamedTuple):
-    """A document ready to leave. `form` is carried (a CDA of its own), written (level 1), or plain (its PDF, without CDA);
-    `rung` how the PDF was had; `original` the source bytes and extension when neither CDA nor PDF holds them."""
+    """A document ready to leave. `form` is carried (a CDA of its own), structured (its own model, level 3), written (level 1), or plain
+    (its PDF, without CDA); `rung` how the PDF was had; `original` the source bytes and extension when neither CDA nor PDF holds them."""
 
     data: bytes
     entry: DocumentEntry
@@ -137,8 +138,10 @@ def compose(
     previous: str,
     body: bytes,
     name: str,
+    rows: structured.Rows | None = None,
 ) -> Composed:
-    """`target` is the patient's `record_target`; `name` the 8.3 name without extension under which it stands in the archive.
+    """`target` is the patient's `record_target`; `name` the 8.3 name without extension under which it stands in the archive; `rows` what
+    the record holds of this version beside its body, for a document made here to leave in its own model.
 
     Never raises for what the body holds: a body nobody can read leaves with a notice and its original bytes."""
     detected = version.detected or "unknown"
@@ -173,9 +176,8 @@ def compose(
     else:
         responsible = author
     text = cda_header.document(head, target, author, responsible, ctx.structure, level1.BODY)
-    data = level1.filled(text, pdf)
-    if header_possible:
-        facts = read_back(ctx, data)
+    for form, data in _forms(ctx, head, target, author, text, pdf, rows if document.origin == "produced" else None):
+        facts = read_back(ctx, data) if header_possible else None
         if facts is not None:
             entry = derive(
                 facts,
@@ -185,8 +187,23 @@ def compose(
                 local_confidentiality=masks,
                 original_file_name=_filed(version),
             )
-            return Composed(data, entry, pdf, "written", rung, original, ctx.schema is not None)
+            return Composed(data, entry, pdf, form, rung, original, ctx.schema is not None)
     return plain(text, pdf, rung, original, masks, name, _filed(version))
+
+
+def _forms(
+    ctx: Context,
+    head: cda_header.Heading,
+    target: str,
+    author: cda_header.Signatory,
+    text: str,
+    pdf: bytes,
+    rows: structured.Rows | None,
+) -> Iterator[tuple[str, bytes]]:
+    """The forms in which a document can leave, best first: its own model, then level 1."""
+    if rows is not None and (own := structured.document(head, target, author, ctx.structure, rows, pdf)) is not None:
+        yield "structured", own.encode()
+    yield "written", level1.filled(text, pdf)
 
 
 def _carried(

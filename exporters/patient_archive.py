@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from transvase.exporters import documents, summary
+from transvase.exporters import documents, structured, summary
 from transvase.exporters.cda import header as cda_header
 from transvase.exporters.cda import vsm
 from transvase.exporters.documents import Composed, Context
@@ -46,11 +46,12 @@ class Line(NamedTuple):
 
 
 class PatientArchive(NamedTuple):
-    """The ZIP's bytes, its patient identifier in CX form, and one line per version of a document."""
+    """The ZIP's bytes, its patient identifier in CX form, one line per version of a document, and the readable copy of each URI."""
 
     data: bytes
     patient_id: str
     lines: list[Line]
+    copies: dict[str, str]
 
 
 def build(
@@ -64,6 +65,9 @@ def build(
     versions: dict[str, list[Any]] = {}
     for row in record.get("document_version", []):
         versions.setdefault(row.document, []).append(row)
+    structured_rows = structured.of_record(
+        record, lambda: cda_header.record_target(patient, ctx.practice.oid, qualified, reachable=True)
+    )
     for document in record.get("document", []):
         previous = ""
         rows = _numbered(versions.get(document.key, []))
@@ -76,7 +80,11 @@ def build(
                 lines.append(Line(document.key, version.key, "", "absent", "", "", False))
                 continue
             name = _name(len(composed) + 1)
-            one = documents.compose(ctx, target, header_possible, document, version, identifier, previous, body, name)
+            # Rows are those of the document as it is now.
+            held = structured_rows.get(document.key) if version is rows[-1] else None
+            one = documents.compose(
+                ctx, target, header_possible, document, version, identifier, previous, body, name, held
+            )
             earlier = seen.get(one.entry.unique_id)
             if earlier is not None and earlier.sha1 == one.entry.sha1:
                 # The same CDA filed twice is one document of the archive, and both rows say where it is.
@@ -122,13 +130,13 @@ def build(
     ]
     files.append(("IHE_XDM/SUBSET01/METADATA.XML", metadata, True))
     taken: set[str] = set()
-    for rank, (one, entry) in enumerate(zip(composed, entries, strict=True), 1):
-        files.append((_pdf_name(patient, entry, rank, taken), one.pdf, False))
+    copies = {entry.uri: _pdf_name(patient, entry, rank, taken) for rank, entry in enumerate(entries, 1)}
+    files += [(name, one.pdf, False) for name, one in zip(copies.values(), composed, strict=True)]
     for rank, one in enumerate(composed, 1):
         if one.original:
             files.append((f"ORIGINAUX/{_name(rank)}.{one.original[1]}", one.original[0], True))
     files.append(("DONNEES.JSON", _data(patient, record, lines), True))
-    return PatientArchive(zip_stream.build(files, moment), patient_id, lines)
+    return PatientArchive(zip_stream.build(files, moment), patient_id, lines, copies)
 
 
 def _numbered(rows: list[Any]) -> list[Any]:
