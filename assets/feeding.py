@@ -5,6 +5,7 @@ outcome), so that a kill at any point leaves the registry with each document exa
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 import uuid
@@ -36,7 +37,7 @@ from transvase.gateways.dmp_fhir import DmpFhir
 from transvase.ledger.states import Event
 from transvase.ledger.submissions import Ledger, Planned, Step, Submission
 from transvase.ledger.versions import Turn, turn
-from transvase.model.clock import utc14
+from transvase.model.clock import parse, utc14
 from transvase.model.identifiers import TRANSMISSIONS, arc, is_oid, under, unique_id
 from transvase.model.record import ROW, Record
 from transvase.model.tables import TABLES
@@ -448,7 +449,7 @@ class _Run:
         message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, asked)}"
         assertion = ""
         if self.signer:
-            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
+            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now))
         return self.client.reference(Sought(sought, ready.patient_id), Speech(message_id, now, assertion))
 
     def exists(self, ready: _Ready) -> Existence:
@@ -458,7 +459,7 @@ class _Run:
         message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'exists {ready.submission.patient} {now.isoformat()}')}"
         assertion = ""
         if self.signer:
-            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
+            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now))
         return self.client.exists(ready.patient.ins, ready.patient.ins_oid, Speech(message_id, now, assertion))
 
     def rows(self, name: str, keys: set[str]) -> dict[str, Any]:
@@ -582,7 +583,7 @@ class _Run:
         )
         if self.signer and ready.reference:
             signature = self.signer.signature(submission, entry, ready.reference, now)
-            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=_secret(ready))
+            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now))
         sending = Sending(submission, entry, ready.composed.data, signature)
         client = self.idle.get()
         try:
@@ -616,8 +617,17 @@ def _national(patient: Any) -> str:
     return f"{patient.ins}^^^&{patient.ins_oid}&ISO^NH" if patient else ""
 
 
-def _secret(ready: _Ready) -> bool:
-    return bool(ready.patient.sensitive_connection)
+def secret(patient: Any, now: datetime) -> bool:
+    """Whether an assertion says that the connection is secret: a minor's is (sheet vihf, section 3), an adult's is not and a verdict says
+    so. Of a date that is uncertain or partial the year alone is sure; who may still be a minor is one."""
+    if not patient.sensitive_connection:
+        return False
+    born = patient.birth_date or ""
+    sure = parse(born) is not None and len(born) == 10 and not patient.birth_date_uncertain
+    last = born if sure else f"{born[:4]}-12-31"
+    if not re.fullmatch("[0-9]{4}", last[:4]):
+        return True
+    return f"{int(last[:4]) + 18:04d}{last[4:]}" > f"{now:%Y-%m-%d}"
 
 
 def checked(fed: Fed, url: str) -> Fed:

@@ -106,12 +106,24 @@ def explained(session: Any, document: str) -> dict[str, Any] | None:
               AND coalesce(o.document, d.key) = d.key AND coalesce(o.practitioner, d.practitioner, '') = coalesce(d.practitioner, '')))""",
             document,
         )
+        answer["acts"] = [
+            {"act": act, "by": by, "at": (at or "")[:10]}
+            for act, by, at in base.execute(
+                """SELECT 'withheld', withheld_by, withheld_at FROM document WHERE key = $d AND coalesce(withheld, '') <> ''
+                UNION ALL SELECT 'restricted', visibility_by, visibility_at FROM document
+                WHERE key = $d AND (masked_ps OR invisible_patient OR invisible_representatives)
+                UNION ALL SELECT 'objection', o.recorded_by, o.recorded FROM objection o JOIN document d ON o.patient = d.patient
+                WHERE d.key = $d AND coalesce(o.document, d.key) = d.key
+                AND coalesce(o.practitioner, d.practitioner, '') = coalesce(d.practitioner, '') ORDER BY ALL""",
+                {"d": document},
+            ).fetchall()
+        ]
         answer["proposals"] = []
         if any(v["rule"].startswith("DOC-TYPE-") for v in answer["verdicts"]):
             answer["proposals"] = _proposals(base, document)
     answer["ledger"], answer["submissions"] = "", []
     if (session.work / LEDGER).is_file():
-        with Ledger(session.work / LEDGER) as ledger:
+        with Ledger(session.work / LEDGER, "dmp") as ledger:
             sent = ledger.outcomes().get(document)
             answer["ledger"] = sent[0] if sent else ""
             # What was sent beats what the verdicts allowed.
@@ -161,7 +173,7 @@ def patient_explained(session: Any, patient: str) -> dict[str, Any] | None:
         {"day": last.day, "code": last.code, "outcome": last.outcome, "traits": last.traits} if last else None
     )
     if (session.work / LEDGER).is_file():
-        with Ledger(session.work / LEDGER) as ledger:
+        with Ledger(session.work / LEDGER, "dmp") as ledger:
             sent = ledger.outcomes()
         decided = {d: (outcome_of(*sent[d][:2]) if d in sent else None) or outcome for d, outcome in decided.items()}
     answer["documents"] = {o: list(decided.values()).count(o) for o in sorted(set(decided.values()))}
@@ -222,6 +234,8 @@ def _always_checked(found: set[str]) -> list[str]:
 
 _WORDS = {
     "fr": {
+        "withheld": "Non transmis : décidé par le professionnel", "restricted": "Visibilité restreinte par le professionnel",
+        "objection": "Opposition du patient, enregistrée par le professionnel", "nobody": "(non enregistré)", "no_day": "sans date",
         "ledger": "registre", "obligation": "Obligation", "since": "depuis", "doubt": " (date non confirmée par nos sources)", "legs": "Volets",
         "leg_dmp": "DMP", "leg_mss_pro": "MSSanté professionnels", "leg_mss_patient": "MSSanté patient", "act": "acte du",
         "exclusions": "Exclusions prévues", "without": "aucune", "none": "Obligation : aucune pour ce type de document.", "block": "bloque", "warning": "signale",
@@ -240,6 +254,8 @@ _WORDS = {
         "documents": "Documents", "todo": "Ce qu'il manque", "nothing": "Il ne manque rien pour alimenter le DMP.",
     },
     "en": {
+        "withheld": "Withheld, decided by professional", "restricted": "Visibility restricted by professional",
+        "objection": "Objection of the patient, recorded by professional", "nobody": "(not recorded)", "no_day": "without a date",
         "ledger": "ledger", "obligation": "Obligation", "since": "since", "doubt": " (date not confirmed by our sources)", "legs": "Legs",
         "leg_dmp": "DMP", "leg_mss_pro": "MSSanté to professionals", "leg_mss_patient": "MSSanté to the patient", "act": "act of",
         "exclusions": "Exclusions of the list", "without": "none", "none": "Obligation: none for this type of document.", "block": "blocks", "warning": "reports",
@@ -283,6 +299,8 @@ def sentences(answer: dict[str, Any], language: str) -> list[str]:
     else:
         out.append(f"  {say['none']}")
     out += [f"  {say['leg_' + leg['leg']]} : {_leg(leg, answer, language)}" for leg in answer["legs"]]
+    for one in answer["acts"]:
+        out.append(f"  {say[one['act']]} {one['by'] or say['nobody']}, {one['at'] or say['no_day']}")
     out += _told(answer["verdicts"], language)
     if answer["proposals"]:
         out.append(f"  {say['proposals']} : " + " ; ".join(f"{p['code']} {p['label']}" for p in answer["proposals"]))

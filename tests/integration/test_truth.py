@@ -1,11 +1,13 @@
 """The synthetic practice knows what was planted in it: each kind must meet the verdict that the sheets ask, and nothing else must.
 
 Three hundred patients are generated, extracted and judged once; each kind of the truth file is one line of the table below.
+`TRANSVASE_TRUTH=100000` asks by hand for that many, without bodies, with `-k "carries"` for what does not need them.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +21,9 @@ from transvase.sources.synthetic.defects import KINDS
 from transvase.sources.synthetic.practice import generate
 
 from ..builders import CLOCK, Judged, judged, rows_of  # noqa: TID252
+
+
+PATIENTS = int(os.environ.get("TRANSVASE_TRUTH", "300"))
 
 
 class World(NamedTuple):
@@ -39,7 +44,7 @@ class World(NamedTuple):
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("truth")
     database, work = folder / "cabinet.sqlite3", folder / "work"
-    generate(database, patients=300, clock=CLOCK, document_size=2000)
+    generate(database, patients=PATIENTS, clock=CLOCK, bodies=PATIENTS <= 300, document_size=2000)
     extract(load("synthetic"), database, work, clock=CLOCK)
     published = references.write(folder)
     truth: dict[str, set[str]] = {}
@@ -204,7 +209,10 @@ def records(world: World, kind: str) -> set[str]:
     return keys
 
 
-RULED = [kind for kind, e in EXPECTED.items() if e.rules]
+# Without bodies nothing is wrong with them: they are absent.
+RULED = [
+    kind for kind, e in EXPECTED.items() if e.rules and (PATIENTS <= 300 or KINDS[kind].table != "document_version")
+]
 
 
 @pytest.mark.parametrize("kind", RULED)

@@ -107,6 +107,22 @@ def test_an_objection_to_another_document_is_not_told(tmp_path: Path) -> None:
     assert answer["verdicts"] == []
 
 
+def test_who_held_it_back_and_when_is_told(tmp_path: Path) -> None:
+    held = {"withheld": "Annonce", "withheld_by": "1", "withheld_at": "2026-03-02T10:30:00", "masked_ps": True, "visibility_by": None}
+    objection = an_objection(key="O1", recorded="2026-02-01", recorded_by="2")
+    answer, french, english = asked(tmp_path, a_patient(), a_document(**held), objection)
+    assert answer["acts"] == [
+        {"act": "objection", "by": "2", "at": "2026-02-01"},
+        {"act": "restricted", "by": None, "at": "2026-03-02"},
+        {"act": "withheld", "by": "1", "at": "2026-03-02"},
+    ]
+    assert "  Non transmis : décidé par le professionnel 1, 2026-03-02" in french
+    assert "  Visibilité restreinte par le professionnel (non enregistré), 2026-03-02" in french
+    assert "  Objection of the patient, recorded by professional 2, 2026-02-01" in english
+    # The reason is the professional's own words on a patient: it stays in the record.
+    assert not any("Annonce" in line for line in french)
+
+
 def test_the_author_and_the_structure_are_part_of_the_reasoning(tmp_path: Path) -> None:
     office, doctor = OFFICE
     nobody = Row("practitioner", doctor.values | {"idnat": None})
