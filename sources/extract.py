@@ -124,13 +124,13 @@ def extract(
             store = FileStore(documents, states.add)
             mapping, version = fitted(mapping, view)
             live = check_schema(mapping, view)
-            check_whole(mapping, view)
             made = increments.made_with(_digest_of(mapping), documents)
             before = None if again else increments.earlier(work, made)
             if before is not None:
                 _digest_rows(mapping, live, view, digests, progress)
                 if digests.totals == before["source_rows"] and not increments.files_changed(final):
                     return _unchanged(before, final, clock)
+            check_whole(mapping, view)
             _load_codes(mapping, view)
             counts: dict[str, int] = {}
             misfits: list[Misfit] = []
