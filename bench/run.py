@@ -11,6 +11,7 @@ import csv
 import hashlib
 import os
 import resource
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -102,7 +103,7 @@ class Unit:
         stamp = zip_stream.dos_time(ref.CLOCK.replace(tzinfo=None))
         with out.open("wb") as file:
             for number in range(1, patients + 1):
-                one = patient_archive.build(self.ctx, number, self.patient, self.record, True, True, self.body)
+                one = patient_archive.build(self.ctx, self.patient, self.record, True, True, self.body)
                 member = zip_stream.Member("PAT00001.ZIP", 0, zip_stream.crc(one.data), len(one.data), len(one.data), 0)
                 hashlib.sha256(one.data).hexdigest()
                 file.write(zip_stream.local_header(member, stamp))
@@ -481,7 +482,47 @@ def startup(options: argparse.Namespace) -> None:
     keep("startup", "transvase --help, times python -c pass", times)
 
 
+def again(options: argparse.Namespace) -> None:
+    """A run that finds nothing new, and one that finds one row changed, against the whole first run; as commands, by processor time."""
+    patients = options.patients or 2000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        measured("generate", folder, options, patients, True, 1)
+        (database,) = folder.glob("*.sqlite3")
+        settings = folder / "transvase.toml"
+        settings.write_text(
+            f'[source]\nproduct = "synthetic"\npath = "{database.name}"\n[work]\nfolder = "work"\n[export]\nfolder = "out"\nrasterise = false\n'
+            '[practice]\ncontact_name = "Contact"\ncontact_email = "contact@cabinet.invalid"\n',
+            encoding="utf-8",
+        )
+
+        def spent(*commands: str) -> tuple[float, float]:
+            before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+            for command in commands:
+                words = [sys.executable, "-m", "transvase.commands.main", command, "--settings", str(settings)]
+                code = subprocess.run(
+                    words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+                ).returncode
+                if code not in (0, 1):
+                    raise SystemExit(f"{command} ended with {code}")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            return processor, time.perf_counter() - began
+
+        first = spent("extract", "export")
+        nothing = spent("extract")
+        with sqlite3.connect(database) as base:
+            base.execute("UPDATE T_DOC SET DOC_TITRE = 'Autre titre' WHERE DOC_ID = (SELECT min(DOC_ID) FROM T_DOC)")
+        base.close()
+        one = spent("extract")
+        for label, figures in (("nothing changed", nothing), ("one row changed", one)):
+            for kind, rank in (("processor", 0), ("wall", 1)):
+                keep("again", f"extract, {label}: {kind} time, share of the first run", figures[rank] / first[rank],
+                     f"{patients} patients, extract and export")  # fmt: skip
+
+
 MEASURES = {
+    "again": again,
     "reference": reference,
     "practice": practice,
     "memory": memory,

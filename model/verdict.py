@@ -44,6 +44,7 @@ _RNIV = "RNIV, EXI SI 07 et suivantes (fiche ins-identity, section 3)"
 _TRAITS = "RNIV et SEL-MP-043 (fiche ins-identity, section 4)"
 _PRO = "CI-SIS structuration minimale v1.16.8 (fiche practitioner-identifiers, section {})"
 _DIRECTORY = "Annuaire Santé (fiche practitioner-identifiers, section 6)"
+_PDFA = "PORT-38 ; ISO 19005-1 (fiche portability-requirements)"
 _MSS = "Fiche xdm-mssante"
 _MATRIX = "Fiche xdm-mssante, envoi au patient (matrice du volet HL7 v2 : les cas absents sont des erreurs)"
 _QUALIFY = "Le cabinet : corriger l'identité puis la qualifier (INSi et pièce d'identité)."
@@ -539,6 +540,14 @@ CATALOGUE: dict[str, Rule] = {
             "Le cabinet : compléter l'opposition.",
         ),
         Rule(
+            "DOC-SIZE",
+            "Le contenu n'a pas la taille que le logiciel annonce : il est peut-être coupé, ou n'est pas celui de ce document.",
+            "The body has not the size that the software states: it may be cut, or be another document's.",
+            "Modèle canonique",
+            "",
+            "Le cabinet : ouvrir le document et le comparer à ce qu'affiche le logiciel.",
+        ),
+        Rule(
             "DOC-WITHHELD-INCOMPLETE",
             "La non-transmission est enregistrée sans auteur ou sans date : elle est respectée, mais ne se prouve pas.",
             "The withholding has no author or no date: it is respected, but cannot be proved.",
@@ -697,6 +706,22 @@ CATALOGUE: dict[str, Rule] = {
             _PRO.format(3),
             "",
             _STRUCTURE,
+        ),
+        Rule(
+            "PDF-RASTERISED",
+            "Le PDF ne peut pas être mis en PDF/A-1 : ses pages sont reproduites en images, le PDF d'origine est joint.",
+            "The PDF cannot be made PDF/A-1: its pages leave as images, with the PDF as it came.",
+            _PDFA,
+            "",
+            "Le cabinet : produire des PDF/A-1, ou des PDF dont les polices sont incorporées.",
+        ),
+        Rule(
+            "PDF-CARRIED",
+            "Le PDF n'est pas PDF/A-1 et n'a pas été converti : il part tel qu'il est venu.",
+            "The PDF is no PDF/A-1 and was not converted: it leaves as it came.",
+            _PDFA,
+            "",
+            "L'opérateur : demander la reproduction en images ([export] rasterise) ; le cabinet : ôter le mot de passe. Motif dans DONNEES.JSON.",
         ),
         Rule(
             "COR-COORDINATES",

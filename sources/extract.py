@@ -41,6 +41,7 @@ from transvase.sources.pace import Pace
 from transvase.sources.sorting import Sorter
 from transvase.sources.tables import Misfit, TableWriter, as_text, publish, written
 from transvase.sources.view import QueryFault, View
+from transvase.sources.wrapping import NotWrapped, unwrapped
 
 # Rows of a batch. Between 1,000 and 50,000 the rate does not change; it bounds the memory of the widest table to a few MB.
 BATCH = 2048
@@ -234,7 +235,7 @@ def _canonical(
     may_hold_bodies = table.name == "document_version"
     try:
         given, batches = view.query(query, BODY_BATCH if may_hold_bodies else BATCH)
-        bodily = [g for g in ("body", "body_path") if may_hold_bodies and g in given]
+        bodily = [g for g in ("body", "body_path", "body_encoding") if may_hold_bodies and g in given]
         unknown = [g for g in given if g not in names and g not in bodily]
         absent = [n for n in ("key", "source_table", "source_key") if n not in given]
         if unknown or absent:
@@ -244,7 +245,9 @@ def _canonical(
         order = [place[n] for n in names]
         t, k = place["source_table"], place["source_key"]
         p = place[table.patient_column] if table.patient_column else -1
-        body_at, path_at = (given.index(g) if g in bodily else -1 for g in ("body", "body_path"))
+        body_at, path_at, wrapped_at = (
+            given.index(g) if g in bodily else -1 for g in ("body", "body_path", "body_encoding")
+        )
         facts_at = [names.index(n) for n in ("sha256", "size", "detected", "damage", "own_unique_id")] if bodily else []
         held: list[tuple[Any, ...]] = []
         for rows in batches:
@@ -253,8 +256,8 @@ def _canonical(
                 claims.know([as_text(r[p]) for r in rows if r[p] is not None])
             out = [tuple(r[i] if i >= 0 else None for i in order) for r in rows]
             if bodily:
-                found = (_body(r, body_at, path_at, store) for r in rows)
-                out = [_with_body(o, body, bodies, facts_at) for o, body in zip(out, found, strict=True)]
+                found = ((_body(r, body_at, path_at, store), r[wrapped_at] if wrapped_at >= 0 else None) for r in rows)
+                out = [_with_body(o, *body, bodies, facts_at) for o, body in zip(out, found, strict=True)]
             # Without their bodies rows are small again: a file of sixteen-row groups would cost more to describe than to hold.
             held += out
             if len(held) >= BATCH:
@@ -274,14 +277,27 @@ def _body(row: tuple[Any, ...], body_at: int, path_at: int, store: FileStore) ->
     return body
 
 
-def _with_body(row: tuple[Any, ...], body: Any, bodies: Bodies, facts_at: list[int]) -> tuple[Any, ...]:
+def _with_body(
+    row: tuple[Any, ...], body: Any, wrapping: str | None, bodies: Bodies, facts_at: list[int]
+) -> tuple[Any, ...]:
     """The row with the digest, size, nature, damage and own uniqueId of its body; an absent body (NULL) leaves them empty."""
     if body is None:
         return row
     data = body if isinstance(body, bytes) else as_text(body).encode()
+    spoilt = ""
+    if wrapping:
+        try:
+            data = unwrapped(data, wrapping)
+        except NotWrapped as fault:
+            spoilt = str(fault)
+        except ValueError as fault:
+            raise QueryFault(str(fault)) from None
     detected = sniff(data)
+    seen = look(data, detected)
     values = list(row)
-    for place, fact in zip(facts_at, (bodies.add(data), len(data), detected, *look(data, detected)), strict=True):
+    for place, fact in zip(
+        facts_at, (bodies.add(data), len(data), detected, spoilt or seen.damage, seen.unique_id), strict=True
+    ):
         values[place] = fact
     return tuple(values)
 

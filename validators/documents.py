@@ -45,9 +45,10 @@ def _list(values: tuple[str, ...] | list[str]) -> str:
 
 
 def current_versions(table: str = "document_version") -> str:
-    """SQL: the last version of each document: document, version_key, version, sha256, detected, damage; `table` holds the versions."""
+    """SQL: the last version of each document: document, version_key, version, sha256, size, declared_size, detected, damage; `table` holds
+    the versions."""
     return f"""
-SELECT document, key AS version_key, version, sha256, size, detected, damage FROM {table}
+SELECT document, key AS version_key, version, sha256, size, declared_size, detected, damage FROM {table}
 QUALIFY row_number() OVER (PARTITION BY document ORDER BY version DESC, key DESC) = 1"""
 
 
@@ -115,6 +116,16 @@ def findings(clock: datetime, cut_off: date | None, before_obligation: bool, wit
         parts += [
             rows(rule, where, to, severity[to], "'document_version:' || coalesce(d.version_key, '-')") for to in both
         ]
+    parts += [
+        rows(
+            "DOC-SIZE",
+            "d.sha256 IS NOT NULL AND d.declared_size <> d.size",
+            to,
+            "warning",
+            "'document_version:' || coalesce(d.version_key, '-')",
+        )
+        for to in both
+    ]
     return f"""
 WITH copies AS (
   SELECT key, CASE WHEN first <> key THEN first END AS copy_of FROM (
@@ -126,7 +137,7 @@ WITH copies AS (
     WHERE v.sha256 IS NOT NULL)
 ),
 facts AS (
-  SELECT d.*, o.obligation, o.state, o.fact, o.exclusion, o.confirmed, v.version_key, v.sha256, v.detected, v.damage, c.copy_of,
+  SELECT d.*, o.obligation, o.state, o.fact, o.exclusion, o.confirmed, v.version_key, v.sha256, v.size, v.declared_size, v.detected, v.damage, c.copy_of,
     p.key IS NOT NULL AS known,
     CASE WHEN regexp_matches(coalesce(d.act, ''), '^\\d{{4}}-\\d{{2}}-\\d{{2}}') THEN try_cast(left(d.act, 10) AS DATE) END AS act_date
   FROM document d

@@ -23,7 +23,7 @@ _WRITTEN = 16_384
 # The tables of a patient that a query sees a range of; those of the practice it sees whole.
 _ASKED = ("patient", "document", "document_version", "objection")
 _COMPARED = ("identities", "across")
-_VERSION = "document, key, version, sha256, size, detected, damage"
+_VERSION = "document, key, version, sha256, size, declared_size, detected, damage"
 
 
 def show(base: duckdb.DuckDBPyConnection, name: str, path: Path, where: str = "") -> None:

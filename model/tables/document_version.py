@@ -27,6 +27,12 @@ DOCUMENT_VERSION = Table(
         ),
         Column("size", Kind.INTEGER, "Size of the body in bytes.", "Taille en octets."),
         Column(
+            "declared_size",
+            Kind.INTEGER,
+            "Size of the body in bytes as the software states it; empty when it does not.",
+            "Taille annoncée par le logiciel.",
+        ),
+        Column(
             "detected",
             Kind.TEXT,
             "What the first bytes say.",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -37,6 +39,8 @@ _PATIENT = re.compile(r"PAT\d{5}\.ZIP")
 _CDA = re.compile(r".*\.(?:xml|cda)", re.IGNORECASE)
 _LEFT = "les documents reçus ne disent que l'identité et leur propre contenu"
 
+_NO_ACCOUNT = "TRANSVERSE.ZIP holds no account of an extraction: the cells of the source are not known."
+
 Progress = Callable[[int, int], None]
 
 
@@ -62,10 +66,16 @@ def is_portability(path: Path) -> bool:
 
 
 def import_archive(
-    path: Path, work: Path, *, clock: datetime, progress: Progress = lambda done, total: None
+    path: Path,
+    work: Path,
+    *,
+    clock: datetime,
+    progress: Progress = lambda done, total: None,
+    opened: Callable[[], Iterator[BinaryIO]] | None = None,
 ) -> Imported:
     """Read `path` (an archive, a CDA, or a folder of them) into `work/canonical` and `work/bodies`. `clock` dates what has no
-    extraction of its own.
+    extraction of its own. With `opened`, the portability archives that `path` stands for: those of a set, or an encrypted one in clear;
+    each is closed before the next is asked for.
 
     BadCall when `work` holds the extraction of a database; ArchiveInvalid when nothing can be opened; DiskFull."""
     final, building = work / "canonical", work / "canonical.part"
@@ -83,7 +93,9 @@ def import_archive(
         files.private_folder(building)
         with Sink(building, Bodies(work / "bodies")) as sink:
             received = Received(sink)
-            if path.is_dir():
+            if opened is not None:
+                manifest = _several(path, opened, building, received, sink, progress)
+            elif path.is_dir():
                 _folder(path, received, sink, progress)
                 manifest = None
             else:
@@ -155,10 +167,66 @@ def _file(path: Path, received: Received, sink: Sink, progress: Progress) -> dic
 def _portability(
     outer: zipfile.ZipFile, file: BinaryIO, received: Received, sink: Sink, progress: Progress
 ) -> dict[str, Any] | None:
-    """Patient archives in the order of their names, each by its data when they are ours and whole, by its documents otherwise."""
+    """Patient archives, then what belongs to no patient."""
+    known: set[str] = set()
+    _patients(outer, file, received, sink, progress, known)
+    infos = {i.filename: i for i in outer.infolist()}
+    if "TRANSVERSE.ZIP" not in infos:
+        sink.unread.append("TRANSVERSE.ZIP is missing.")
+        return None
+    try:
+        inner = window(file, infos["TRANSVERSE.ZIP"])
+    except zipfile.BadZipFile:
+        sink.unread.append("TRANSVERSE.ZIP cannot be opened.")
+        return None
+    manifest = own.transverse(inner, known, sink)
+    if manifest is None:
+        sink.unread.append(_NO_ACCOUNT)
+    return manifest
+
+
+def _several(
+    path: Path,
+    opened: Callable[[], Iterator[BinaryIO]],
+    building: Path,
+    received: Received,
+    sink: Sink,
+    progress: Progress,
+) -> dict[str, Any] | None:
+    """The patients of every archive, then what belongs to none: the first archive of a delivery holds it for all."""
+    known: set[str] = set()
+    shared: set[tuple[str, str]] = set()
+    manifest: dict[str, Any] | None = None
+    with ExitStack() as stack:
+        transverse: list[BinaryIO] = []
+        for file in opened():
+            try:
+                with zipfile.ZipFile(file) as outer:
+                    _patients(outer, file, received, sink, progress, known)
+                    # Without a name: gone with the process, however it ends.
+                    kept: BinaryIO = stack.enter_context(tempfile.TemporaryFile(dir=building))
+                    with outer.open("TRANSVERSE.ZIP") as member:
+                        shutil.copyfileobj(member, kept)
+                    transverse.append(kept)
+            except KeyError:
+                sink.unread.append("TRANSVERSE.ZIP is missing.")
+            except own.DAMAGED:
+                raise ArchiveInvalid(path=path.name, count=1) from None
+        for one in transverse:
+            one.seek(0)
+            manifest = own.transverse(one, known, sink, shared) or manifest
+    if manifest is None:
+        sink.unread.append(_NO_ACCOUNT)
+    return manifest
+
+
+def _patients(
+    outer: zipfile.ZipFile, file: BinaryIO, received: Received, sink: Sink, progress: Progress, known: set[str]
+) -> None:
+    """Patient archives in the order of their names, each by its data when they are ours and whole, by its documents otherwise; their
+    keys are added to `known`."""
     infos = {i.filename: i for i in outer.infolist()}
     names = sorted(n for n in infos if _PATIENT.fullmatch(n))
-    known: set[str] = set()
     for done, name in enumerate(names, 1):
         try:
             with XdmArchive(window(file, infos[name])) as archive:
@@ -175,18 +243,6 @@ def _portability(
         except (XdmRefused, zipfile.BadZipFile):
             sink.unread.append(f"{name} cannot be opened.")
         progress(done, len(names))
-    if "TRANSVERSE.ZIP" not in infos:
-        sink.unread.append("TRANSVERSE.ZIP is missing.")
-        return None
-    try:
-        inner = window(file, infos["TRANSVERSE.ZIP"])
-    except zipfile.BadZipFile:
-        sink.unread.append("TRANSVERSE.ZIP cannot be opened.")
-        return None
-    manifest = own.transverse(inner, known, sink)
-    if manifest is None:
-        sink.unread.append("TRANSVERSE.ZIP holds no account of an extraction: the cells of the source are not known.")
-    return manifest
 
 
 def _folder(folder: Path, received: Received, sink: Sink, progress: Progress) -> None:

@@ -30,6 +30,8 @@ _ROWS = 1000
 _RATIO_FROM_BYTES = 1_000_000
 _LINES = re.compile(r"TRANSVERSE/(?:ORPHELIN/)?([A-Z_]+)\.JSONL")
 _ORPHAN = re.compile(r"TRANSVERSE/ORPHELIN/DOC\d{5,}\.[A-Z]{3}")
+# What the practice holds as a whole.
+_REPEATED = ("practice", "practitioner", "correspondent")
 # Made from rows that are read elsewhere.
 _DERIVED = ("README.TXT", "TRANSVERSE/AGENDA.ICS", "TRANSVERSE/ACCES.LOG", EXTRACTION)
 _URI = re.compile(r"DOC\d{4,5}\.(XML|PDF)")
@@ -122,8 +124,11 @@ def _contents(archive: XdmArchive, uri: str, originals: dict[str, str]) -> Itera
         return
 
 
-def transverse(file: BinaryIO, known: set[str], sink: Sink) -> dict[str, Any] | None:
-    """Rows and bodies of TRANSVERSE.ZIP that no patient archive holds; the manifest of the extraction when it carries a good one."""
+def transverse(
+    file: BinaryIO, known: set[str], sink: Sink, shared: set[tuple[str, str]] | None = None
+) -> dict[str, Any] | None:
+    """Rows and bodies of TRANSVERSE.ZIP that no patient archive holds; the manifest of the extraction when it carries a good one. Each
+    delivery of a phased request repeats the rows of the practice: those of `shared` (table, key) are passed over, and added there."""
     where = "TRANSVERSE.ZIP"
     manifest: dict[str, Any] | None = None
     wanted: dict[str, list[str]] = {}
@@ -137,7 +142,7 @@ def transverse(file: BinaryIO, known: set[str], sink: Sink) -> dict[str, Any] | 
                 if match := _LINES.fullmatch(info.filename):
                     name = match[1].lower()
                     if name in TABLES and name != "patient":
-                        _lines(archive, info, name, known, wanted, sink)
+                        _lines(archive, info, name, known, wanted, sink, shared if name in _REPEATED else None)
                         continue
                 if info.filename == EXTRACTION:
                     manifest = _manifest(archive, info)
@@ -173,6 +178,7 @@ def _lines(
     known: set[str],
     wanted: dict[str, list[str]],
     sink: Sink,
+    shared: set[tuple[str, str]] | None,
 ) -> None:
     """Rows of a table, one JSON object a line; those of patients whose record was read are there already."""
     table = TABLES[name]
@@ -191,6 +197,10 @@ def _lines(
                 continue
             if at >= 0 and row[at] in known:
                 continue
+            if shared is not None:
+                if (name, row[0]) in shared:
+                    continue
+                shared.add((name, row[0]))
             rows.append(row)
             if name == "document_version":
                 version = _VERSION._make(row)

@@ -512,6 +512,14 @@ def _misdeclared(record: Record, rng: Random, truth: Truth) -> None:
     truth.mark("MISDECLARED_BODY", content["CNT_ID"])
 
 
+def _wrong_size(record: Record, rng: Random, truth: Truth) -> None:
+    _qualified(record)
+    _made_here(record, "CERTIF")
+    content = record.rows[-1][1]
+    content["CNT_TAILLE"] = 17
+    truth.mark("SIZE_MISMATCH", content["CNT_ID"])
+
+
 def _aged(record: Record, years: int, *, uncertain: bool = False) -> None:
     """A qualified patient of that age, whose place of birth is right at any date; the day fixed by the rule when only the year is known."""
     _qualified(record)
@@ -830,6 +838,7 @@ KINDS: dict[str, Kind] = {
              "", _with(DOC_NT_MOTIF=words.WITHHELD_REASONS[0], DOC_NT_ITV=None)),
         Kind("VISIBILITY_INCOMPLETE", "Restriction de visibilité sans auteur ou sans date.", "document",
              "", _with(DOC_INV_PAT=1, DOC_CONF_DT=None)),
+        Kind("SIZE_MISMATCH", "Contenu d'une autre taille que celle que le logiciel annonce.", "document_version", "", _wrong_size),
         Kind("PROFESSIONAL_SPECIALTY", "Profession d'un confrère que la nomenclature ne connaît pas.", "practitioner"),
         Kind("STRUCTURE_FACILITY", "Annexe dont le secteur d'activité n'a pas de code national.", "practice"),
         Kind("STRUCTURE_SETTING", "Annexe dont le cadre d'exercice n'a pas de code national.", "practice"),

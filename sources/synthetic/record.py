@@ -506,7 +506,9 @@ class Record:
                 body = cells["CNT_BLOB"]
                 if not isinstance(body, bytes | str):
                     made = self._made(body, documents.get(cells["CNT_DOC"], {}), cells, size) if with_bodies else None
-                    cells["CNT_BLOB"] = made
+                    cells["CNT_BLOB"] = body = made
+                if body is not None:
+                    cells.setdefault("CNT_TAILLE", len(body if isinstance(body, bytes) else body.encode()))
             put(table, cells)
 
     def _made(self, body: Body, document: Cells, content: Cells, size: int | None) -> bytes | str:

@@ -192,3 +192,17 @@ def test_a_file_beside_the_database_counts(practice: Path, tmp_path: Path) -> No
     assert increments.files_changed(tmp_path)
     path.unlink()
     assert increments.files_changed(tmp_path)
+
+
+def test_a_wrapped_body_is_stored_as_the_document_inside(practice: Path, tmp_path: Path) -> None:
+    """`body_encoding`: the digest, size and nature are those of what was wrapped; what is not wrapped so is kept with its damage."""
+    own = Path(shutil.copytree(folder_of("synthetic"), tmp_path / "own"))
+    query = (own / "sql" / "document_version.sql").read_text(encoding="utf-8")
+    wrapped = "c.CNT_BLOB AS body, 'hexadecimal' AS body_encoding,"
+    (own / "sql" / "document_version.sql").write_text(query.replace("c.CNT_BLOB AS body,", wrapped), encoding="utf-8")
+    (before,) = [r for r in tables(practice)["document_version"] if r["detected"] == "pdf"][:1]
+    change(practice, f"UPDATE T_DOC_CONTENU SET CNT_BLOB = hex(CNT_BLOB) WHERE CNT_ID = {before['key']}")
+    extract(load(str(own)), practice / "cabinet.sqlite3", practice / "work", clock=LATER)
+    after = {r["key"]: r for r in tables(practice)["document_version"]}
+    assert after[before["key"]] == before
+    assert {r["damage"] for k, r in after.items() if k != before["key"] and r["size"]} == {"wrapping hexadecimal"}

@@ -155,6 +155,7 @@ EXPECTED: dict[str, Expected] = {
     "EMPTY_BODY": exact("DOC-EMPTY"),
     "CORRUPT_BODY": exact("DOC-CORRUPT"),
     "MISDECLARED_BODY": Expected(silent="what the first bytes say is believed, and can be read"),
+    "SIZE_MISMATCH": exact("DOC-SIZE", severity="warning"),
     "UNMAPPED_TYPE": exact("DOC-TYPE-UNMAPPED"),
     "NO_AUTHOR": Expected(silent="the practice answers for it"),
     "MASKED": exact("DOC-MASKED", *MASKS, severity="warning"),

@@ -3,12 +3,12 @@
 WITH result AS (
   SELECT id, id AS key, subject, status, category, code, valueQuantity AS quantity, COALESCE(valueString, concept_label(valueCodeableConcept)) AS said,
     interpretation->'$[0]' AS interpretation, (referenceRange->'$[0]') AS bounds, method, note, hasMember IS NOT NULL OR component IS NOT NULL AS header,
-    COALESCE(effectiveDateTime, effectiveInstant, effectivePeriod->>'$.start') AS at, performer
+    COALESCE(effectiveDateTime, effectiveInstant, effectivePeriod->>'$.start') AS at, performer, specimen, issued
   FROM Observation
   UNION ALL
   SELECT id, id || '-' || place, subject, status, category, c->'$.code', (c->'$.valueQuantity'),
     COALESCE(c->>'$.valueString', concept_label(c->'$.valueCodeableConcept')), c->'$.interpretation[0]', c->'$.referenceRange[0]', method, NULL, true,
-    COALESCE(effectiveDateTime, effectiveInstant, effectivePeriod->>'$.start'), performer
+    COALESCE(effectiveDateTime, effectiveInstant, effectivePeriod->>'$.start'), performer, specimen, issued
   FROM (SELECT *, unnest(component->'$[*]') AS c, generate_subscripts(component->'$[*]', 1) AS place FROM Observation)
 )
 SELECT
@@ -24,8 +24,15 @@ SELECT
   r.bounds->>'$.high.value' AS high,
   f.code AS flag,
   local_time(r.at) AS measured,
+  -- The titles as our own export has them.
+  picked(r.category, '$.id', 'chapter')->>'$.text' AS chapter,
+  picked(r.category, '$.id', 'panel')->>'$.text' AS panel,
+  r.specimen->>'$.display' AS specimen,
   concept_label(r.method) AS method,
   t.code AS status,
+  picked(r.performer, '$.type', 'Organization')->>'$.display' AS laboratory,
+  picked(r.performer, '$.type', 'Practitioner')->>'$.display' AS validated_by,
+  local_time(r.issued) AS validated,
   NULLIF(array_to_string(r.note->>'$[*].text', chr(10)), '') AS comment,
   'Observation' AS source_table,
   r.id AS source_key

@@ -7,11 +7,18 @@ SELECT
   COALESCE(s.code, concept_system(COALESCE(q.medicationCodeableConcept, m.code))) AS system,
   COALESCE(concept_label(COALESCE(q.medicationCodeableConcept, m.code)), q.medicationReference->>'$.display') AS label,
   NULLIF(array_to_string(q.dosageInstruction->>'$[*].text', ' ; '), '') AS dosage,
-  trim(
+  COALESCE(trim(
     (q.dispenseRequest->>'$.expectedSupplyDuration.value') || ' '
     || COALESCE(q.dispenseRequest->>'$.expectedSupplyDuration.unit', q.dispenseRequest->>'$.expectedSupplyDuration.code', '')
-  ) AS duration,
+  ), regexp_extract(q.dosageInstruction->>'$[0].additionalInstruction[0].text', '^Durée : (.*)$', 1)) AS duration,
   q.dispenseRequest->>'$.numberOfRepeatsAllowed' AS renewals,
+  CASE WHEN list_contains(q.category->>'$[*].text', 'En rapport avec une ALD') THEN 1 END AS long_term,
+  CASE WHEN list_contains(q.category->>'$[*].text', 'En rapport avec un accident du travail ou une maladie professionnelle') THEN 1 END AS work_related,
+  CASE WHEN list_contains(q.category->>'$[*].text', 'En rapport avec la prévention') THEN 1 END AS prevention,
+  CASE WHEN list_contains(q.category->>'$[*].text', 'Non remboursable') THEN 1 END AS not_reimbursed,
+  CASE WHEN list_contains(q.category->>'$[*].text', 'Hors autorisation de mise sur le marché') THEN 1 END AS off_label,
+  left(local_time(q.dosageInstruction->>'$[0].timing.repeat.boundsPeriod.start'), 10) AS start,
+  left(local_time(q.dosageInstruction->>'$[0].timing.repeat.boundsPeriod.end'), 10) AS stop,
   CASE (q.substitution->>'$.allowedBoolean') WHEN 'false' THEN 1 WHEN 'true' THEN 0 END AS unsubstitutable,
   concept_label(q.substitution->'$.reason') AS unsubstitutable_reason,
   q.dosageInstruction->>'$[0].doseAndRate[0].doseQuantity.value' AS dose,
@@ -20,9 +27,13 @@ SELECT
   CASE WHEN p.code IS NOT NULL THEN (q.dosageInstruction->>'$[0].timing.repeat.period') END AS period,
   p.code AS period_unit,
   concept_label(q.dosageInstruction->'$[0].route') AS route,
+  picked(q.dosageInstruction->'$[0].route.coding', '$.system', 'http://standardterms.edqm.eu')->>'$.code' AS route_code,
   q.dispenseRequest->>'$.quantity.value' AS quantity,
   COALESCE(q.dispenseRequest->>'$.quantity.unit', q.dispenseRequest->>'$.quantity.code') AS quantity_unit,
   q.dosageInstruction->>'$[0].patientInstruction' AS instruction,
+  regexp_replace(
+    list_filter(q.note->>'$[*].text', lambda t: starts_with(t, 'Consigne au dispensateur : '))[1], '^Consigne au dispensateur : ', ''
+  ) AS dispenser_instruction,
   'MedicationRequest' AS source_table,
   q.id AS source_key
 FROM MedicationRequest q

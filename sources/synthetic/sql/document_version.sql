@@ -7,6 +7,7 @@ SELECT
     CASE WHEN date(c.CNT_DT, '+0 days') = substr(c.CNT_DT, 1, 10) THEN replace(c.CNT_DT, ' ', 'T') ELSE c.CNT_DT END AS created,
     c.CNT_MIME AS media_type,
     c.CNT_NOM AS file_name,
+    c.CNT_TAILLE AS declared_size,
     c.CNT_BLOB AS body,
     'T_DOC_CONTENU' AS source_table,
     CAST(c.CNT_ID AS TEXT) AS source_key
