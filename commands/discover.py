@@ -24,12 +24,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(
         "where",
-        help="fichier, dossier de CSV/Parquet, ou adresse postgresql:// ou mariadb:// / file, folder or address",
+        help="fichier, dossier de CSV/Parquet, ou adresse (postgresql://, mariadb://, sqlserver://, firebird://, odbc:) / file, folder or address",
     )
     parser.add_argument("folder", type=Path, help="dossier de correspondance à écrire / mapping folder to write")
     parser.add_argument(
         "--kind",
-        choices=("sqlite", "postgresql", "mariadb", "duckdb", "tabular"),
+        choices=("sqlite", "duckdb", "tabular", "postgresql", "mariadb", "sqlserver", "firebird", "odbc"),
         default=None,
         help="nature de la base (défaut : reconnue) / kind of database (default: recognised)",
     )
@@ -97,18 +97,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+_SCHEMES = {
+    "postgresql": "postgresql", "postgres": "postgresql", "mariadb": "mariadb", "mysql": "mariadb", "sqlserver": "sqlserver", "mssql": "sqlserver",
+    "firebird": "firebird",
+}  # fmt: skip
+
+
 def kind_of(where: str) -> str:
     """The kind of what stands at a path or an address. BadCall when nothing says it, or when an address holds a password."""
     from urllib.parse import urlsplit
 
     from transvase.errors import SourceMissing
 
+    if where.lower().startswith("odbc:"):
+        return "odbc"
     if "://" in where:
         try:
             parts = urlsplit(where)
-            kind = {"postgresql": "postgresql", "postgres": "postgresql", "mariadb": "mariadb", "mysql": "mariadb"}.get(
-                parts.scheme
-            )
+            kind = _SCHEMES.get(parts.scheme)
             secret = parts.password is not None
         except ValueError:
             kind, secret = None, False

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from transvase.errors import SettingsInvalid
+from transvase.errors import SourceMissing
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +25,9 @@ def run(options: argparse.Namespace) -> int:
     from transvase.pipelines.execute import home
 
     found = config.load(options.settings)
-    if not found.source.path.exists():
-        raise SettingsInvalid(name="source.path", file=options.settings.name, what="the database does not exist")
+    where = config.require_source(found)
+    if isinstance(where, Path) and not where.exists():
+        raise SourceMissing(path=where.name)
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(home(found.work.folder).resolve()),

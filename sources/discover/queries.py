@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from transvase.sources.connection import COPIED
 from transvase.sources.discover import concepts, links, names, roles
 from transvase.sources.discover.concepts import Concept
 from transvase.sources.discover.profile import Column, Table
@@ -19,14 +20,14 @@ from transvase.sources.view import View
 CHECK = "-- à vérifier"
 # Rows whose key is compared with their cells.
 _ROWS = 1000
-_TEXT = {"mariadb": "CHAR", "duckdb": "VARCHAR", "tabular": "VARCHAR"}
+_TEXT = {"mariadb": "CHAR", "duckdb": "VARCHAR", "tabular": "VARCHAR", **dict.fromkeys(COPIED, "VARCHAR")}
 # UTF-8 that was encoded twice, undone by the engines that can.
 _REPAIR = {
     "mariadb": "CONVERT(CAST(CONVERT({} USING latin1) AS BINARY) USING utf8mb4)",
     "postgresql": "convert_from(convert_to({}, 'WIN1252'), 'UTF8')",
 }
 _IN_USE = {"birth_family": "used_family", "birth_first_given": "used_given"}
-_ROW_NUMBER = {"sqlite": "rowid", "duckdb": "rowid", "tabular": "rowid", "postgresql": "ctid"}
+_ROW_NUMBER = {"sqlite": "rowid", "duckdb": "rowid", "tabular": "rowid", "postgresql": "ctid", **dict.fromkeys(COPIED, "rowid")}
 
 
 class Query(NamedTuple):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from transvase.errors import SourceUnreadable
+from transvase.sources.connection import COPIED
 from transvase.sources.engines import mariadb
 from transvase.sources.sqlite import quoted as standard
 from transvase.sources.view import QueryFault, SourceColumn, View
@@ -42,7 +43,7 @@ def first_rows(
 ) -> Iterator[list[tuple[Any, ...]]]:
     """At most `limit` rows of a table, in batches, fewer of heavy ones. SourceUnreadable names the table."""
     kept = ", ".join(f"{_cut(kind, c)} AS {quoted(kind, c.name)}" for c in columns)
-    uncut = kind in ("duckdb", "tabular") and any(_BINARY.search(c.type) for c in columns)
+    uncut = kind in ("duckdb", "tabular", *COPIED) and any(_BINARY.search(c.type) for c in columns)
     text = f"SELECT {kept} FROM {place_of(kind, table)} LIMIT "
     if kind == "mariadb" and limit > _PROBE and any(_LONG.search(c.type) for c in columns):
         # This server writes the whole answer aside before the first row leaves.

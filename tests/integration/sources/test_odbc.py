@@ -35,6 +35,29 @@ OTHERWISE = {
 }
 
 
+def test_discover_drafts_a_mapping_of_what_a_driver_gives(tmp_path, capsys):
+    """Through SQLite's driver: the tables are copied, so what is written is in DuckDB's SQL and reads."""
+    from transvase.commands.main import main
+
+    path = tmp_path / "cabinet.sqlite"
+    with sqlite3.connect(path) as base:
+        base.execute("CREATE TABLE patients (id INTEGER PRIMARY KEY, nom TEXT, prenom TEXT, date_naissance TEXT)")
+        base.executemany(
+            "INSERT INTO patients VALUES (?, ?, ?, ?)",
+            [(n, f"NOM{n}", f"Prénom{n}", f"19{50 + n % 50}-01-0{1 + n % 9}") for n in range(1, 40)],
+        )
+    base.close()
+    where = f"odbc:Driver=SQLite3;Database={path}"
+    assert main(["discover", where, str(tmp_path / "drafted")]) == 0
+    drafted = mapping.load(str(tmp_path / "drafted"))
+    assert drafted.kind == "odbc" and "patient" in drafted.queries
+    assert ("patients", "nom") in drafted.columns
+    assert "NOM7" not in capsys.readouterr().out
+    work = tmp_path / "work"
+    manifest = extract(drafted, where, work, clock=datetime(2026, 11, 23, 20, tzinfo=UTC))
+    assert manifest["rows"]["patient"] == 39
+
+
 def test_each_type_comes_exact_through_mariadbs_driver(in_any):
     put(in_any)
     expected = [OTHERWISE.get(declared, {}).get(value, value) for declared, _, value in CASES]
