@@ -47,6 +47,8 @@ class Body(NamedTuple):
     detected: str | None = "pdf"
     damage: str | None = None
     content: str | None = ""
+    # What the software states; the body has 1,000 bytes.
+    declared: int | None = None
 
 
 A_PDF, NO_BODY = Body(), Body(None, None, None)
@@ -110,6 +112,7 @@ def a_version(key: str, document: str, patient: str | None = "P1", *, rank: int 
     found = {
         "sha256": digest,
         "size": None if digest is None else 1000,
+        "declared_size": body.declared,
         "detected": body.detected,
         "damage": body.damage,
     }

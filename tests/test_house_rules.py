@@ -83,6 +83,7 @@ CLOCK_OR_CHANCE = {
     "assets/evidence.py": "when a run really began and ended, in its record",
     "assets/dmp.py": "the feeder's watch: the ledger stamps each write",
     "pipelines/definitions.py": "a scheduled run begins now",
+    "formats/encryption.py": "keys of an encrypted archive: each file has its own",
     "sources/sorting.py": "keys drawn to split a part, seeded by its length: the order of the rows does not depend on them",
 }
 # Draws from a generator seeded by the caller.

@@ -190,6 +190,27 @@ def load_extractions(base: duckdb.DuckDBPyConnection, directory: Path | None, ma
     )  # fmt: skip
 
 
+def senders(professionals: Path | None, mailboxes: Path | None, addresses: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """MSSanté address to (national identifier, name in practice) by the same two extractions; empty strings for what they do not tell,
+    and no entry for an address they do not publish. BadCall when a file is not such an extraction."""
+    with duckdb.connect() as base:
+        base.execute("CREATE TEMP TABLE asked AS SELECT unnest($found) AS address", {"found": sorted(set(addresses))})
+        _load(
+            base, "mailboxes", mailboxes, _MAILBOXES, "Extraction_Correspondance_MSSante",
+            "lower(address) IN (SELECT address FROM asked)",
+        )  # fmt: skip
+        _load(
+            base, "directory", professionals, _DIRECTORY, "PS_LibreAcces_Personne_activite",
+            "idnat IN (SELECT idnat FROM mailboxes)",
+        )  # fmt: skip
+        rows = base.sql(
+            "SELECT lower(m.address), min(coalesce(m.idnat, '')), coalesce(min(trim(concat_ws(' ', d.given, d.family))), '') "
+            "FROM mailboxes m LEFT JOIN directory d ON d.idnat = m.idnat GROUP BY ALL HAVING count(DISTINCT m.idnat) <= 1 ORDER BY ALL"
+        ).fetchall()
+    # A mailbox of a whole structure is published under several professionals: it is nobody's in particular.
+    return {address: (idnat, name) for address, idnat, name in rows}
+
+
 def _load(
     base: duckdb.DuckDBPyConnection, name: str, path: Path | None, wanted: dict[str, str], extraction: str, where: str
 ) -> None:

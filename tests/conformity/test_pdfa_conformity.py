@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from transvase.exporters.pdf import ladder
 from transvase.exporters.pdf.render import notice, render
 from transvase.exporters.pdf.writer import Heading, Paragraph, Rule, Table, text_document
 from transvase.formats.sniff import sniff
 
 from ..conftest import missing  # noqa: TID252
+from ..unit.exporters.pdf.brought import BROUGHT  # noqa: TID252
 from ..unit.exporters.pdf.samples import (  # noqa: TID252
     CREATED,
     FACTS,
@@ -61,3 +63,29 @@ def test_every_kind_of_document_is_valid_pdfa_1b(program, tmp_path):
     found = verdicts(java, made, tmp_path)
     assert found.pop("witness")
     assert found == {name: [] for name in made if name != "witness"}
+
+
+# PDFBox 2 does not find the identification there, though XMP makes no difference between the two forms.
+BY_ATTRIBUTES = {"pdfa-by-attributes"}
+
+
+@pytest.mark.debian
+def test_every_pdf_of_a_practice_that_the_ladder_brings_up_is_valid_pdfa_1b(program, tmp_path):
+    java = program("java")
+    if absent := missing_jars():
+        missing(
+            f"the jars {', '.join(absent)} (libpdfbox2-java libjaxb-api-java libactivation-java libcommons-io-java)"
+        )
+    made, carried = {}, {}
+    for name in BROUGHT.keys() - BY_ATTRIBUTES:
+        body = BROUGHT[name][0]()
+        stands = ladder.climb(body, dpi=100, **FACTS)
+        if stands.rung == ladder.CARRIED:
+            made[f"notice-{name}"] = ladder.notice(stands.reasons, name, created=CREATED, identifier=name)
+        else:
+            made[name] = stands.pdf or body
+        if name in ("no-xmp", "font-not-embedded", "half-opaque", "script-on-opening", "four-inks"):
+            carried[f"came-{name}"] = body
+    found = verdicts(java, {**made, **carried}, tmp_path)
+    assert {name: problems for name, problems in found.items() if name in made and problems} == {}
+    assert [name for name in carried if not found[name]] == [], "as they came, none was PDF/A-1b"

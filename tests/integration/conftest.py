@@ -152,7 +152,7 @@ def plant(path: Path) -> None:
             (key, patients[2], "?", HOSTILE, "2026-01-05", "2026-01-05 10:00:00"),
         )
         base.execute(
-            "INSERT INTO T_DOC_CONTENU VALUES (?, ?, 1, '2026-01-05 10:00:00', ?, ?, NULL, ?)",
+            "INSERT INTO T_DOC_CONTENU VALUES (?, ?, 1, '2026-01-05 10:00:00', ?, ?, NULL, NULL, ?)",
             (key, key, HOSTILE, f"{HOSTILE}.{key}", body),
         )
     base.executemany(
@@ -164,7 +164,7 @@ def plant(path: Path) -> None:
         ],
     )
     base.executemany(
-        "INSERT INTO T_DOC_CONTENU VALUES (?, ?, 1, ?, NULL, NULL, NULL, ?)",
+        "INSERT INTO T_DOC_CONTENU VALUES (?, ?, 1, ?, NULL, NULL, NULL, NULL, ?)",
         [(81, 81, "0001-01-01 00:00:00", b"a"), (82, 82, "9999-12-31 23:59:59", b"b"), (83, 83, None, b"c")],
     )
     base.execute(
@@ -175,16 +175,16 @@ def plant(path: Path) -> None:
         "INSERT INTO T_DOC (DOC_ID, DOC_PAT, DOC_ORIG, DOC_DT) VALUES (84, ?, 'I', '2026-01-06')", (patients[1],)
     )
     base.executemany(
-        "INSERT INTO T_DOC_CONTENU VALUES (?, 84, ?, NULL, NULL, NULL, NULL, ?)",
+        "INSERT INTO T_DOC_CONTENU VALUES (?, 84, ?, NULL, NULL, NULL, NULL, NULL, ?)",
         [(n, version, b"version %d" % n) for n, version in enumerate((1, 1, 0, -3, "deux", "", 7, 2), 840)],
     )
     # A content whose document is gone, one without content, one document of nobody.
     base.execute(
-        "INSERT INTO T_DOC_CONTENU VALUES (90, 9999, 1, NULL, NULL, NULL, NULL, ?)", (b"content of no document",)
+        "INSERT INTO T_DOC_CONTENU VALUES (90, 9999, 1, NULL, NULL, NULL, NULL, NULL, ?)", (b"content of no document",)
     )
     base.execute("INSERT INTO T_DOC (DOC_ID, DOC_PAT, DOC_ORIG) VALUES (91, ?, 'E')", (patients[2],))
     base.execute("INSERT INTO T_DOC (DOC_ID, DOC_ORIG) VALUES (92, 'P')")
-    base.execute("INSERT INTO T_DOC_CONTENU VALUES (92, 92, 1, NULL, NULL, NULL, NULL, ?)", (b"document of nobody",))
+    base.execute("INSERT INTO T_DOC_CONTENU VALUES (92, 92, 1, NULL, NULL, NULL, NULL, NULL, ?)", (b"document of nobody",))
     base.commit()
     base.close()
 

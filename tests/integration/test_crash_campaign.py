@@ -1,8 +1,9 @@
 """A feeder killed at every kind of instant, a service that misbehaves: at the end each document stands once and the ledger agrees.
 
-Forty seeded kills by default, half of them on each route; `TRANSVASE_KILLS=300` asks for as many by hand. A kill is a SIGKILL of a real
-process: at the nth statement of the ledger (every write is one), or after a seeded time. A process that has imported everything and
-serves nothing else forks the feeders, so that a kill costs its run and not a start of Python.
+Forty seeded kills by default, half of them on each route, and eight with the ledger on a PostgreSQL server; `TRANSVASE_KILLS=300` asks
+for as many by hand. A kill is a SIGKILL of a real process: at the nth statement of the ledger (every write is one), or after a seeded
+time. A process that has imported everything and serves nothing else forks the feeders, so that a kill costs its run and not a start of
+Python.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -23,12 +24,14 @@ import pytest
 
 import transvase
 from transvase.gateways import dmp
+from transvase.ledger.engines import Place, Server
 from transvase.ledger.submissions import Ledger
 from transvase.model.identifiers import unique_id
 from transvase.sandbox import authority
 from transvase.sandbox.dmp import Sandbox
 from transvase.sandbox.misbehaviour import Misbehaviour, Trouble
 
+from .. import ledgers  # noqa: TID252
 from ..builders import (  # noqa: TID252
     CLOCK,
     OFFICE,
@@ -39,6 +42,7 @@ from ..builders import (  # noqa: TID252
     registered_patients,
 )
 
+ledger_server = ledgers.ledger_server
 Route = Literal["soap", "fhir"]
 ROUTES: tuple[Route, ...] = ("soap", "fhir")
 KILLS = int(os.environ.get("TRANSVASE_KILLS", "40"))
@@ -57,6 +61,7 @@ from transvase.assets import feeding
 from transvase.exporters.portability import Job
 from transvase.gateways import dmp
 from transvase.gateways.dmp_fhir import DmpFhir
+from transvase.ledger.engines import Server
 from transvase.ledger.submissions import Ledger
 
 def feed(work, clock, ledger, url, way, keys, statements, seconds):
@@ -77,9 +82,14 @@ def feed(work, clock, ledger, url, way, keys, statements, seconds):
     def connect():
         return dmp.Dmp(url, context, 0.5) if way == "soap" else DmpFhir(url, context, 0.5, simplified=way == "simplified")
 
-    with Ledger(Path(ledger)) as opened:
-        # What SQLite is asked for, as it is asked: a death before the nth statement, inside a transaction or between two.
-        opened._base.set_trace_callback(at_each_statement)
+    place = Server(*ledger.split(" ", 1)) if ledger.startswith("postgresql:") else Path(ledger)
+    with Ledger(place) as opened:
+        # What the engine is asked for, as it is asked: a death before the nth statement, inside a transaction or between two.
+        if isinstance(place, Path):
+            opened._base.base.set_trace_callback(at_each_statement)
+        else:
+            ask = opened._base.base.execute
+            opened._base.base.execute = lambda *said: (at_each_statement(said), ask(*said))[1]
         feeding.feed(Job(work, (), clock, "Transvase essai", ""), opened, connect,
                      feeding.Limits(10000, 30000, 2), lambda: now)
 
@@ -137,7 +147,16 @@ def forking() -> Iterator[subprocess.Popen[str]]:
 class Round:
     """One ledger and one registry, fed on two nights by feeders that die."""
 
-    def __init__(self, world: World, folder: Path, forking: subprocess.Popen[str], seed: int, route: Route) -> None:
+    def __init__(
+        self,
+        world: World,
+        folder: Path,
+        forking: subprocess.Popen[str],
+        seed: int,
+        route: Route,
+        place: Place | None = None,
+    ) -> None:
+        self.ledger: Place = place or folder / "ledger.sqlite"
         self.world, self.folder, self.forking, self.route = world, folder, forking, route
         self.rng = random.Random(f"{route} {seed}")
         shutil.copytree(world.keys, folder / "sandbox")
@@ -149,10 +168,6 @@ class Round:
             for trouble in [self.rng.choice(list(Trouble))]
         }
 
-    @property
-    def ledger(self) -> Path:
-        return self.folder / "ledger.sqlite"
-
     def sandbox(self) -> Sandbox:
         self.running = Sandbox(self.folder / "sandbox", self.world.patients, CLOCK, self.plan, structure=STRUCTURE)
         return self.running
@@ -162,7 +177,8 @@ class Round:
         # Within the FHIR route, one feeder may leave what another finishes by the other transaction.
         way = "soap" if self.route == "soap" else self.rng.choice(("bundle", "simplified"))
         url = self.running.url if way == "soap" else self.running.fhir_url
-        facts = (self.world.nights[night], CLOCK.isoformat(), self.ledger, url, way, self.world.keys)
+        ledger = " ".join(self.ledger) if isinstance(self.ledger, Server) else self.ledger
+        facts = (self.world.nights[night], CLOCK.isoformat(), ledger, url, way, self.world.keys)
         assert self.forking.stdin is not None and self.forking.stdout is not None
         print(*facts, statements, seconds, sep="\t", file=self.forking.stdin, flush=True)
         return int(self.forking.stdout.readline())
@@ -236,12 +252,30 @@ class Round:
 def test_each_document_once_after_so_many_kills(
     world: World, forking: subprocess.Popen[str], tmp_path: Path, route: Route
 ) -> None:
+    campaign(world, forking, tmp_path, route, KILLS // len(ROUTES))
+
+
+def test_each_document_once_with_the_ledger_on_a_server(
+    world: World, forking: subprocess.Popen[str], tmp_path: Path, ledger_server: Any
+) -> None:
+    campaign(world, forking, tmp_path, "soap", KILLS // 5, lambda: ledgers.on(ledger_server))
+
+
+def campaign(
+    world: World,
+    forking: subprocess.Popen[str],
+    tmp_path: Path,
+    route: Route,
+    kills: int,
+    place: Callable[[], Place | None] = lambda: None,
+) -> None:
+    """Rounds until so many feeders have died."""
     deaths = seed = 0
-    while deaths < KILLS // len(ROUTES):
+    while deaths < kills:
         seed += 1
         folder = tmp_path / str(seed)
         folder.mkdir()
-        one = Round(world, folder, forking, seed, route)
+        one = Round(world, folder, forking, seed, route, place())
         with one.sandbox():
             deaths += one.killed(0, 4)
             # Half of the second nights find the first one unfinished.

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from transvase.errors import FeederLocked, OutputUnwritable
 from transvase.ledger import acts
-from transvase.ledger.states import FINAL, NEXT, REOPENED, Event, State, after
+from transvase.ledger.engines import Place, Server, exists
+from transvase.ledger.states import FINAL, LEAVING, NEXT, REOPENED, Event, State, after
 from transvase.ledger.submissions import Ledger, Planned, Step, chained
+
+from .. import ledgers  # noqa: TID252
+from ..ledgers import NUMBERS, Hand, on  # noqa: TID252
+
+ledger_server, place = ledgers.ledger_server, ledgers.place
 
 CLOCK = datetime(2026, 11, 23, 20, 0, tzinfo=ZoneInfo("Europe/Paris"))
 STATES: tuple[State, ...] = get_args(State)
@@ -36,6 +45,10 @@ WAY: dict[State, tuple[Event, ...]] = {
     "set_aside": ("give_up",),
     "replaced": ("overtaken",),
     "skipped": ("skip",),
+    "to_delete": ("send", "accepted", "delete"),
+    "deleting": ("send", "accepted", "delete", "withdraw"),
+    "to_confirm": ("send", "accepted", "delete", "withdraw", "doubt"),
+    "deleted": ("send", "accepted", "delete", "withdraw", "withdrawn"),
 }
 
 
@@ -48,8 +61,9 @@ def ident(number: int) -> str:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path):
-    with Ledger(tmp_path / "ledger.sqlite") as opened:
+def ledger(place: Place) -> Iterator[Ledger]:
+    """A new one, in each engine."""
+    with Ledger(place) as opened:
         yield opened
 
 
@@ -105,6 +119,12 @@ def test_from_every_state_a_document_may_end_and_final_states_wait_for_a_person(
         ("refused", "turned_away"),
         ("registered", "replace"),
         ("adopted", "replace"),
+        ("registered", "delete"),
+        # Of a message: an answer of its recipient.
+        ("registered", "receipt"),
+        ("replaced", "receipt"),
+        ("registered", "returned"),
+        ("set_aside", "present"),
     }
     assert set(REOPENED) == {"refused", "set_aside", "skipped"}
 
@@ -127,6 +147,24 @@ def test_nothing_is_sent_again_after_a_doubt_without_asking() -> None:
         ("refused", "retry"),
         ("refused", "turned_away"),
     }
+
+
+def test_what_is_being_deleted_is_never_sent_again() -> None:
+    """From the act on, only the registry's refusal leads back, to a document that stands; nothing leads out of `deleted`."""
+    reached: set[str] = {"to_delete"}
+    for _ in STATES:
+        reached |= {following for (state, _e), following in NEXT.items() if state in reached and state in LEAVING}
+    assert reached == {*LEAVING, "deleted", "registered"}
+    assert not [e for s, e in NEXT if s == "deleted"]
+
+
+def test_a_deletion_keeps_who_asked_in_the_chain(ledger: Ledger) -> None:
+    brought(ledger, "registered")
+    acts.delete(ledger, CLOCK, "D1", "assistante-2", "identity")
+    assert ledger.deletions() == [("D1", CLOCK.isoformat(), "assistante-2", "identity", "to_delete")]
+    assert ledger.broken() is None
+    tampered(ledger, "UPDATE event SET proof = 'docteur-1' WHERE event = 'delete'")
+    assert ledger.broken() == 4
 
 
 def test_an_unknown_submission_is_refused(ledger: Ledger) -> None:
@@ -202,9 +240,9 @@ def test_sendings_are_counted_from_an_instant(ledger: Ledger) -> None:
 # Append-only, chained.
 
 
-def other_hand(ledger: Ledger) -> sqlite3.Connection:
-    """The file opened by another program."""
-    return sqlite3.connect(ledger.path, isolation_level=None)
+def other_hand(ledger: Ledger) -> Hand:
+    """The ledger opened by another program."""
+    return Hand(ledger.path)
 
 
 @pytest.fixture
@@ -223,20 +261,15 @@ def lived(ledger: Ledger) -> Ledger:
     "statement", ["UPDATE event SET code = 'x' WHERE number = 2", "DELETE FROM event WHERE number = 2"]
 )
 def test_events_are_append_only(lived: Ledger, statement: str) -> None:
-    with other_hand(lived) as base, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with other_hand(lived) as base, pytest.raises(Exception, match="append-only"):
         base.execute(statement)
-    base.close()
 
 
 def tampered(ledger: Ledger, *statements: str) -> None:
     """Someone removes the triggers first."""
-    base = other_hand(ledger)
-    base.execute("PRAGMA foreign_keys = OFF")
-    base.execute("DROP TRIGGER event_kept")
-    base.execute("DROP TRIGGER event_stays")
-    for statement in statements:
-        assert base.execute(statement).rowcount == 1, statement
-    base.close()
+    with other_hand(ledger) as base:
+        base.unguarded()
+        assert set(base.execute(*statements)) == {1}
 
 
 @pytest.mark.parametrize("field", ["submission", "at", "event", "state", "code", "previous", "digest", "proof"])
@@ -247,9 +280,8 @@ def test_a_changed_field_breaks_the_chain(lived: Ledger, field: str, number: int
 
 
 def test_the_fields_above_are_all_those_of_an_event(lived: Ledger) -> None:
-    base = other_hand(lived)
-    names = {row[1] for row in base.execute("PRAGMA table_info(event)")}
-    base.close()
+    with other_hand(lived) as base:
+        names = base.columns("event")
     assert names == {"number", "submission", "at", "event", "state", "code", "previous", "digest", "proof"}
 
 
@@ -268,15 +300,16 @@ def test_events_put_in_another_order_break_the_chain(lived: Ledger) -> None:
 def test_an_event_slipped_in_with_its_own_digest_breaks_the_chain(lived: Ledger) -> None:
     facts = (ident(1), CLOCK.isoformat(), "accepted", "registered", "")
     values = ", ".join(f"'{v}'" for v in (*facts, "", chained("", *facts)))
-    tampered(lived, f"INSERT INTO event (submission, at, event, state, code, previous, digest) VALUES ({values})")
+    columns = "number, submission, at, event, state, code, previous, digest"
+    tampered(lived, f"INSERT INTO event ({columns}) VALUES (10, {values})")
     assert lived.broken() == 10
 
 
 @pytest.mark.parametrize("kept", [0, 5, 8])
 def test_a_tail_cut_off_breaks_the_chain(lived: Ledger, kept: int) -> None:
-    base = other_hand(lived)
-    base.executescript(f"DROP TRIGGER event_stays; DELETE FROM event WHERE number > {kept};")
-    base.close()
+    with other_hand(lived) as base:
+        base.unguarded()
+        base.execute(f"DELETE FROM event WHERE number > {kept}")
     assert lived.broken() == kept + 1
     # Going on does not hide it.
     lived.record([Step(ident(1), "skip", "unfit")], CLOCK)
@@ -285,9 +318,8 @@ def test_a_tail_cut_off_breaks_the_chain(lived: Ledger, kept: int) -> None:
 
 def test_the_count_of_events_only_grows(lived: Ledger) -> None:
     for statement in ("UPDATE head SET events = events - 1", "UPDATE head SET digest = ''", "DELETE FROM head"):
-        with other_hand(lived) as base, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        with other_hand(lived) as base, pytest.raises(Exception, match="append-only"):
             base.execute(statement)
-        base.close()
 
 
 @pytest.mark.parametrize(
@@ -314,31 +346,28 @@ def test_a_submission_that_says_another_thing_than_its_events(lived: Ledger, cha
     """Nobody needs to touch the events to make a document look sent: the rows are held against them."""
     lived.record([Step(ident(1), "send", "", "ab" * 20, 345)], CLOCK)
     assert lived.broken() is None
-    base = other_hand(lived)
-    assert base.execute(f"UPDATE submission SET {change} WHERE id = '{ident(1)}'").rowcount == 1
-    base.close()
+    with other_hand(lived) as base:
+        assert base.execute(f"UPDATE submission SET {change} WHERE id = '{ident(1)}'") == [1]
     assert lived.broken() == 10
 
 
 def test_the_changes_above_are_of_every_field_but_the_identifier(lived: Ledger) -> None:
-    base = other_hand(lived)
-    names = {row[1] for row in base.execute("PRAGMA table_info(submission)")}
-    base.close()
+    with other_hand(lived) as base:
+        names = base.columns("submission")
     tried = test_a_submission_that_says_another_thing_than_its_events.pytestmark[0].args[1]
     assert names - {"id"} == {change.split()[0] for change in tried}
 
 
 def test_a_submission_taken_out_or_slipped_in(lived: Ledger) -> None:
-    base = other_hand(lived)
-    base.execute("PRAGMA foreign_keys = OFF")
-    base.execute(f"DELETE FROM submission WHERE id = '{ident(2)}'")
-    assert lived.broken() == 9
-    base.execute(
-        "INSERT INTO submission (id, document, version, patient, destination, unique_id, state, act, changed) "
-        f"VALUES ('{ident(7)}', 'D7', 'V7', 'P7', 'dmp', '1.2.3.7', 'registered', '', '')"
-    )
-    base.execute("UPDATE submission SET state = 'registered'")
-    base.close()
+    with other_hand(lived) as base:
+        base.unguarded()
+        base.execute(f"DELETE FROM submission WHERE id = '{ident(2)}'")
+        assert lived.broken() == 9
+        base.execute(
+            "INSERT INTO submission (id, document, version, patient, destination, unique_id, state, act, changed) "
+            f"VALUES ('{ident(7)}', 'D7', 'V7', 'P7', 'dmp', '1.2.3.7', 'registered', '', '')",
+            "UPDATE submission SET state = 'registered'",
+        )
     assert lived.broken() is not None
 
 
@@ -399,6 +428,21 @@ def test_what_is_registered_replaces_the_version_before(ledger: Ledger) -> None:
     assert ledger.outcomes()["D1"][0] == "registered"
     assert "D7" not in ledger.versions(["D1", "D7"])
     assert ledger.broken() is None
+
+
+def test_a_ledger_opened_for_some_destinations_speaks_of_them_alone(place: Place) -> None:
+    with Ledger(place) as whole, Ledger(place, "dmp") as dmp, Ledger(place, "mss_*") as messages:
+        whole.plan([planned(1)], [], CLOCK)
+        whole.plan([planned(1), planned(2)], [], CLOCK, destination="mss_pro:C1")
+        whole.record([Step("1.2.3.2 mss_pro:C1", "send"), Step("1.2.3.2 mss_pro:C1", "refused", "Code")], CLOCK)
+        assert (dmp.counts(), messages.counts()) == ({"to_submit": 1}, {"to_submit": 1, "refused": 1})
+        assert (dmp.problems(), messages.problems()) == ([], [("refused", "Code", 1)])
+        assert [s.destination for s in messages.waiting("to_submit", 9)] == ["mss_pro:C1"]
+        assert dmp.known() == {ident(1)} and len(messages.select(("to_submit", "refused"))) == 2
+        assert (dmp.outcomes()["D1"][0], "D2" in dmp.outcomes()) == ("to_submit", False)
+        assert (dmp.sent_since("2000"), messages.sent_since("2000"), whole.sent_since("2000")) == (0, 1, 1)
+        assert dmp.of_document("D2") == [] and len(messages.of_document("D2")) == 3
+        assert dmp.head() == messages.head() and dmp.broken() is None
 
 
 def test_a_version_takes_no_place_at_another_destination(ledger: Ledger) -> None:
@@ -508,12 +552,15 @@ def test_a_killed_feeder_lets_go_of_the_lock(ledger: Ledger) -> None:
     code = """
         import sys, time
         from pathlib import Path
+        from transvase.ledger.engines import Server
         from transvase.ledger.submissions import Ledger
-        with Ledger(Path(sys.argv[1])) as ledger, ledger.feeding():
+        place = Server(*sys.argv[1:]) if len(sys.argv) > 2 else Path(sys.argv[1])
+        with Ledger(place) as ledger, ledger.feeding():
             print("held", flush=True)
             time.sleep(60)
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(ledger.path)]
+    where = list(ledger.path) if isinstance(ledger.path, Server) else [str(ledger.path)]
+    command = [sys.executable, "-c", textwrap.dedent(code), *where]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "held\n"
         with pytest.raises(FeederLocked), ledger.feeding():
@@ -532,7 +579,9 @@ def test_an_error_while_feeding_lets_go_of_the_lock(ledger: Ledger) -> None:
 
 
 def test_the_ledger_is_private_and_survives_reopening(lived: Ledger) -> None:
-    assert lived.path.stat().st_mode & 0o777 == 0o600
+    assert exists(lived.path)
+    if isinstance(lived.path, Path):
+        assert lived.path.stat().st_mode & 0o777 == 0o600
     with Ledger(lived.path) as again:
         assert (again.counts(), again.outcomes()) == (lived.counts(), lived.outcomes())
         again.record([Step(ident(1), "send")], CLOCK)
@@ -540,8 +589,9 @@ def test_the_ledger_is_private_and_survives_reopening(lived: Ledger) -> None:
 
 
 def test_an_intent_is_on_the_disk_before_the_sending(ledger: Ledger) -> None:
-    """No test can cut the power: the setting that makes SQLite wait for the disk is looked at instead (2 is FULL)."""
-    assert ledger._base.execute("PRAGMA synchronous").fetchone() == (2,)
+    """No test can cut the power: the setting that makes the engine wait for the disk is looked at instead (2 is FULL)."""
+    asked, due = ("PRAGMA synchronous", (2,)) if isinstance(ledger.path, Path) else ("SHOW synchronous_commit", ("on",))
+    assert ledger._base.execute(asked).fetchone() == due
 
 
 def test_a_file_that_is_no_ledger(tmp_path: Path) -> None:
@@ -552,18 +602,79 @@ def test_a_file_that_is_no_ledger(tmp_path: Path) -> None:
     assert "SQLITE_NOTADB" in str(refused.value)
 
 
+# The server.
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        pytest.param({"password": "wrong"}, "OperationalError", id="password"),
+        pytest.param({"url": "postgresql://lecteur@127.0.0.1:1/postgres"}, "OperationalError", id="nobody there"),
+    ],
+)
+def test_a_server_that_cannot_be_used(ledger_server: Any, change: dict[str, str], code: str) -> None:
+    where = on(ledger_server)._replace(**change)
+    for call in (Ledger, exists):
+        with pytest.raises(OutputUnwritable) as refused:
+            call(where)
+        assert code in str(refused.value) and "wrong" not in str(refused.value)
+
+
+def test_one_schema_is_one_practice(ledger_server: Any) -> None:
+    """Two practices of one server neither see nor wait for each other."""
+    one, other = on(ledger_server), on(ledger_server)
+    assert not exists(one)
+    with Ledger(one) as ours, Ledger(other) as theirs, ours.feeding(), theirs.feeding():
+        ours.plan([planned(1)], [], CLOCK)
+        assert exists(one) and theirs.counts() == {}
+
+
+def test_a_feeder_that_loses_its_session_writes_no_more(ledger_server: Any) -> None:
+    """The lock went with the session: another machine may feed now."""
+    where = on(ledger_server)
+    with Ledger(where) as ledger, Ledger(where) as other, Hand(where) as hand:
+        ledger.plan([planned(1)], [], CLOCK)
+        with ledger.feeding():
+            session = ledger._base.execute("SELECT pg_backend_pid()").fetchone()[0]
+            hand.rows(f"SELECT pg_terminate_backend({session})")
+            with other.feeding():
+                other.record([Step(ident(1), "send")], CLOCK)
+            with pytest.raises(OutputUnwritable):
+                ledger.record([Step(ident(1), "send")], CLOCK)
+        assert other.broken() is None and state_of(other) == "submitted"
+
+
+def test_two_writers_make_one_chain(ledger_server: Any) -> None:
+    """An operator's act while messages leave: each waits for the other, no event is lost."""
+    where = on(ledger_server)
+
+    def write(start: int) -> None:
+        with Ledger(where) as ledger:
+            for number in range(start, start + 20):
+                ledger.plan([planned(number)], [], CLOCK)
+                ledger.record([Step(ident(number), "send")], CLOCK)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, (100, 200, 300)))
+    with Ledger(where) as ledger:
+        assert ledger.broken() is None
+        assert ledger.head()[0] == 120 and ledger.counts() == {"submitted": 60}
+
+
 # Any sequence of calls.
 
 
 class AnyHistory(RuleBasedStateMachine):
     """Whatever is planned and recorded in whatever order: states follow the table, the chain holds, totals add up."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place) -> None:
         super().__init__()
-        import tempfile
-
-        self.folder = tempfile.TemporaryDirectory()
-        self.ledger = Ledger(Path(self.folder.name) / "ledger.sqlite")
+        number = next(NUMBERS)
+        if isinstance(place, Path):
+            self.place: Place = place.with_name(f"{number}.sqlite")
+        else:
+            self.place = place._replace(url=re.sub("schema=.*", f"schema=history_{number}", place.url))
+        self.ledger = Ledger(self.place)
         self.known: dict[int, State] = {}
         self.events = 0
 
@@ -597,8 +708,9 @@ class AnyHistory(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.ledger.close()
-        self.folder.cleanup()
 
 
-TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+def test_any_history(place: Place) -> None:
+    run_state_machine_as_test(
+        lambda: AnyHistory(place), settings=settings(max_examples=20, stateful_step_count=20, deadline=None)
+    )
