@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from lxml import etree
 
 NAMESPACE = "urn:transvase:portability:manifest:1"
+_OPTIONAL = re.compile(r"\b([A-Z]+)/ \(SHA-256 de \1/SHA256\.TXT : ([0-9a-f]{64})\)")
 
 
 class ManifestUnreadable(ValueError):
@@ -34,6 +36,13 @@ class Head(NamedTuple):
     transverse: int
     author_name: str = ""
     author_id: str = ""
+    comments: str = ""
+
+    @property
+    def optional(self) -> dict[str, str]:
+        """Folders of the archive that may be taken away, as Transvase declares them in the comment: the SHA-256 of the list of digests
+        that each holds."""
+        return dict(_OPTIONAL.findall(self.comments))
 
 
 def read(file: BinaryIO) -> tuple[Head, list[ArchiveLine]]:
@@ -48,7 +57,7 @@ def _read(file: BinaryIO) -> tuple[Head, list[ArchiveLine]]:
     facts: dict[str, str] = {}
     author: dict[str, str] = {}
     lines: list[ArchiveLine] = []
-    wanted = {"exportId", "exportType", "exportStatus", "patientArchiveCount", "transverseArchiveCount"}
+    wanted = {"exportId", "exportType", "exportStatus", "patientArchiveCount", "transverseArchiveCount", "comments"}
     first = True
     for event, node in etree.iterparse(
         file, events=("start", "end"), resolve_entities=False, no_network=True, load_dtd=False
@@ -75,6 +84,7 @@ def _read(file: BinaryIO) -> tuple[Head, list[ArchiveLine]]:
         _number(facts.get("transverseArchiveCount", "")),
         author.get("name", ""),
         author.get("structIdNat", ""),
+        facts.get("comments", ""),
     )
     return head, lines
 
