@@ -3,6 +3,11 @@ another thing. A CDA of its own leaves byte for byte; anything else becomes leve
 
 The CDA we write is parsed again from its bytes and the metadata are derived from that reading, so that header and metadata cannot
 disagree; with a schema it is validated too. What cannot be put in a CDA leaves as its PDF, and says so.
+
+A PDF of the practice goes up the ladder of `exporters.pdf.ladder`. Level 1 wants PDF/A-1 (formatCode urn:ihe:iti:xds-sd:pdf:2008, sheet
+`format-codes.csv`) and the readable copy is the PDF that it embeds (ECO.2.1.5, sheet `xdm-mssante.md`), so both hold what the ladder gives:
+the bytes that came when they are PDF/A-1 already, or when nothing makes them so; otherwise the mended or drawn file, and then the bytes
+that came are the original of the document. An own CDA is never touched, nor the PDF inside it (PORT-37).
 """
 
 from __future__ import annotations
@@ -17,8 +22,9 @@ from typing import Any, NamedTuple
 from transvase.exporters import structured
 from transvase.exporters.cda import header as cda_header
 from transvase.exporters.cda import level1
+from transvase.exporters.pdf import beside as pdf_beside
+from transvase.exporters.pdf import ladder, writer
 from transvase.exporters.pdf import render as pdf_render
-from transvase.exporters.pdf import writer
 from transvase.formats import cda, cda_pieces
 from transvase.formats.xds import DocumentEntry
 from transvase.formats.xds_metadata import NotDerivable, derive
@@ -48,6 +54,8 @@ class Context:
     software: str
     schema: Any = None
     accepts: Callable[[bytes], bool] | None = None
+    # Resolution at which pages of a PDF are drawn when nothing else makes it PDF/A-1; 0 to draw none.
+    dpi: int = 0
 
     @property
     def now(self) -> str:
@@ -57,7 +65,8 @@ class Context:
 
 class Composed(NamedTuple):
     """A document ready to leave. `form` is carried (a CDA of its own), structured (its own model, level 3), written (level 1), or plain
-    (its PDF, without CDA); `rung` how the PDF was had; `original` the source bytes and extension when neither CDA nor PDF holds them."""
+    (its PDF, without CDA); `rung` how the PDF was had and `reasons` why; `original` the source bytes and extension when neither CDA nor
+    PDF holds them; `notice` the page that says why the PDF is no PDF/A-1."""
 
     data: bytes
     entry: DocumentEntry
@@ -66,6 +75,8 @@ class Composed(NamedTuple):
     rung: str
     original: tuple[bytes, str] | None
     checked: bool
+    reasons: tuple[str, ...] = ()
+    notice: bytes | None = None
 
 
 def context(
@@ -75,12 +86,13 @@ def context(
     software: str,
     schema: Any = None,
     accepts: Callable[[bytes], bool] | None = None,
+    dpi: int = 0,
 ) -> Context:
     """The context of a practice from its rows; the first active practitioner answers for what no author signs."""
     signatories = {p.key: cda_header.signatory(p, practice.oid) for p in practitioners}
     lead = next((p for p in practitioners if p.active), practitioners[0] if practitioners else None)
     responsible = signatories[lead.key] if lead else cda_header.outside_author(practice.name, "structure", practice.oid)
-    return Context(practice, cda_header.structure(practice), signatories, responsible, clock, software, schema, accepts)
+    return Context(practice, cda_header.structure(practice), signatories, responsible, clock, software, schema, accepts, dpi)
 
 
 def read_back(ctx: Context, data: bytes) -> cda.CdaHeader | None:
@@ -161,8 +173,16 @@ def compose(
             return own
         detected = "unknown"
     original: tuple[bytes, str] | None = None
+    reasons: tuple[str, ...] = ()
+    notice: bytes | None = None
     if detected == "pdf" and not version.damage:
-        pdf, rung = body, "carried"
+        title = document.title or "Document"
+        stands = pdf_beside.climb(body, title=title, created=created, identifier=identifier, dpi=ctx.dpi)
+        pdf, rung, reasons = stands.pdf or body, stands.rung, stands.reasons
+        if stands.pdf:
+            original = (body, EXTENSION["pdf"])
+        elif rung == ladder.CARRIED and ladder.NOT_ASKED not in reasons:
+            notice = ladder.notice(reasons, f"document {document.key}", created=created, identifier=identifier)
     else:
         original = (body, EXTENSION.get(detected, "BIN")) if body else None
         pdf, rung = _rendered(body, detected, version.damage, document, created, identifier)
@@ -187,8 +207,8 @@ def compose(
                 local_confidentiality=masks,
                 original_file_name=_filed(version),
             )
-            return Composed(data, entry, pdf, form, rung, original, ctx.schema is not None)
-    return plain(text, pdf, rung, original, masks, name, _filed(version))
+            return Composed(data, entry, pdf, form, rung, original, ctx.schema is not None, reasons, notice)
+    return plain(text, pdf, rung, original, masks, name, _filed(version))._replace(reasons=reasons, notice=notice)
 
 
 def _forms(

@@ -30,6 +30,9 @@ from transvase.model.record import Record
 # Version of DONNEES.JSON's shape; DOCUMENTATION describes it.
 DATA_VERSION = 1
 
+# Ends the name of the page that stands beside a readable copy which is no PDF/A-1.
+NOTICE = "_AVIS"
+
 Bodies = Callable[[str], bytes | None]
 
 
@@ -43,6 +46,8 @@ class Line(NamedTuple):
     rung: str
     unique_id: str
     checked: bool
+    # Why its PDF stands on that rung (`exporters.pdf.ladder`).
+    reasons: tuple[str, ...] = ()
 
 
 class PatientArchive(NamedTuple):
@@ -55,7 +60,7 @@ class PatientArchive(NamedTuple):
 
 
 def build(
-    ctx: Context, number: int, patient: Any, record: Record, qualified: bool, header_possible: bool, bodies: Bodies
+    ctx: Context, patient: Any, record: Record, qualified: bool, header_possible: bool, bodies: Bodies
 ) -> PatientArchive:
     """`bodies` gives the bytes of a SHA-256, or None when the store lost them (a verdict says so beforehand)."""
     target = cda_header.record_target(patient, ctx.practice.oid, qualified)
@@ -100,7 +105,16 @@ def build(
             seen[one.entry.unique_id] = one.entry
             composed.append(one)
             lines.append(
-                Line(document.key, version.key, one.entry.uri, one.form, one.rung, one.entry.unique_id, one.checked)
+                Line(
+                    document.key,
+                    version.key,
+                    one.entry.uri,
+                    one.form,
+                    one.rung,
+                    one.entry.unique_id,
+                    one.checked,
+                    one.reasons,
+                )
             )
             previous = identifier
         if document.key not in versions:
@@ -119,7 +133,7 @@ def build(
     metadata = submit_objects_request(submission, entries, for_xdm=True).encode()
     files: list[tuple[str, bytes, bool]] = [
         ("INDEX.HTM", index(ctx), True),
-        ("README.TXT", _readme(ctx, number, len(composed)), True),
+        ("README.TXT", _readme(ctx, len(composed)), True),
         ("IHE_XDM/", b"", False),
         ("IHE_XDM/SUBSET01/", b"", False),
     ]
@@ -131,7 +145,10 @@ def build(
     files.append(("IHE_XDM/SUBSET01/METADATA.XML", metadata, True))
     taken: set[str] = set()
     copies = {entry.uri: _pdf_name(patient, entry, rank, taken) for rank, entry in enumerate(entries, 1)}
-    files += [(name, one.pdf, False) for name, one in zip(copies.values(), composed, strict=True)]
+    for name, one in zip(copies.values(), composed, strict=True):
+        files.append((name, one.pdf, False))
+        if one.notice is not None:
+            files.append((f"{name.removesuffix('.pdf')}{NOTICE}.pdf", one.notice, False))
     for rank, one in enumerate(composed, 1):
         if one.original:
             files.append((f"ORIGINAUX/{_name(rank)}.{one.original[1]}", one.original[0], True))
@@ -204,7 +221,7 @@ def issuer_lines(ctx: Context) -> list[str]:
     ]
 
 
-def _readme(ctx: Context, number: int, count: int) -> bytes:
+def _readme(ctx: Context, count: int) -> bytes:
     return readme(
         [
             *issuer_lines(ctx),
@@ -212,13 +229,15 @@ def _readme(ctx: Context, number: int, count: int) -> bytes:
             "==============",
             "   . Cette archive IHE XDM contient le dossier d'un seul patient.",
             "   . IHE_XDM/SUBSET01 : documents CDA et leurs metadonnees (METADATA.XML), pour les logiciels.",
-            "   . PDF : une copie lisible de chaque document, pour les personnes.",
+            "   . PDF : une copie lisible de chaque document, pour les personnes. Une page _AVIS dit pourquoi une copie",
+            "     n'est pas au format PDF/A-1.",
             "   . DONNEES.JSON : toutes les donnees du dossier, decrites dans DOCUMENTATION de l'archive principale.",
             "   . ORIGINAUX : contenus d'origine, lorsqu'un document a du etre converti.",
             "",
             "Arborescence :",
             "==============",
-            f"   PAT{number:05d}.ZIP",
+            # Its rank depends on the archive that it travels in.
+            "   PATnnnnn.ZIP",
             "      INDEX.HTM",
             "      README.TXT",
             "      IHE_XDM",

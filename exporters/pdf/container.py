@@ -74,7 +74,7 @@ def document(identity: Identity, pages: Sequence[Page], shared: Sequence[bytes] 
     """
     if identity.created.tzinfo is None:
         raise ValueError("the creation date of a PDF needs a time zone")
-    title = " ".join(_NOT_XML.sub(" ", identity.title).split())
+    title = clean(identity.title)
     first_page = FIRST_FREE + len(shared)
     kids = b" ".join(b"%d 0 R" % number for number in range(first_page, first_page + 2 * len(pages), 2))
     objects = [
@@ -97,6 +97,16 @@ def document(identity: Identity, pages: Sequence[Page], shared: Sequence[bytes] 
         # Pages are written for each document: four times the speed of zlib is worth a tenth more bytes.
         objects.append(stream(b"/Filter/FlateDecode", isal_zlib.compress(page.content, _PAGE_LEVEL)))
     return _file(objects, identity.identifier)
+
+
+def clean(text: str) -> str:
+    """Text as XMP can hold it, on one line."""
+    return " ".join(_NOT_XML.sub(" ", text).split())
+
+
+def document_uuid(identifier: str) -> uuid.UUID:
+    """The document identifier that XMP states, derived from any stable text."""
+    return uuid.uuid5(_NAMESPACE, identifier)
 
 
 def _file(objects: Sequence[bytes], identifier: str) -> bytes:
@@ -144,7 +154,7 @@ def _xmp(title: str, identity: Identity) -> bytes:
         if title
         else ""
     )
-    document_id = uuid.uuid5(_NAMESPACE, identity.identifier)
+    document_id = document_uuid(identity.identifier)
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'

@@ -60,10 +60,18 @@ class PageBreak(NamedTuple):
     """What follows starts a page."""
 
 
+class Bars(NamedTuple):
+    """Stacked bars, one per row: its name and (series, count). `series` are (label, colour as three numbers from 0 to 1), each told by a
+    letter too, so that a black and white print loses nothing."""
+
+    series: Sequence[tuple[str, tuple[float, float, float]]]
+    rows: Sequence[tuple[str, Sequence[tuple[int, int]]]]
+
+
 # Lines of each cell of a row.
 _Cells = Sequence[Sequence[str]]
 
-Block = Heading | Paragraph | Table | Rule | PageBreak
+Block = Heading | Paragraph | Table | Rule | PageBreak | Bars
 
 
 class TooLong(ValueError):
@@ -142,6 +150,9 @@ class _Fitter:
             return Paragraph(self.fit(block.text), block.bold)
         if isinstance(block, Heading):
             return Heading(self.fit(block.text), block.level)
+        if isinstance(block, Bars):
+            series = [(self.fit(label), colour) for label, colour in block.series]
+            return Bars(series, [(self.fit(name), parts) for name, parts in block.rows])
         if isinstance(block, Table):
             # One look at the whole table, since nearly all need nothing.
             subset = typeface.lightest("".join(chain.from_iterable(block.rows)))
@@ -318,8 +329,37 @@ class _Layout:
             self.y -= 8
         elif isinstance(block, Rule):
             self.rule()
+        elif isinstance(block, Bars):
+            self.bars(block)
         elif not self.fresh:
             self.turn()
+
+    def bars(self, bars: Bars) -> None:
+        """Bars to the scale of the longest, the letter and count of each part inside when they fit, then what the letters mean."""
+        most = max((sum(n for _, n in parts) for _, parts in bars.rows), default=0) or 1
+        lengths, left, line = self.face("regular").lengths, 110.0, 16.0
+        for name, parts in bars.rows:
+            self.room(line)
+            [label, *_] = self.wrap(name, "regular", _CELL, left - 6)
+            self.place([label], "regular", _CELL, _CELL_LEADING, _SIDE, self.y - 2)
+            x = _SIDE + left
+            for series, count in parts:
+                width = (_INNER - left) * count / most
+                self.box(x, self.y - line + 2, width, line - 4, bars.series[series][1])
+                told = f"{_letter(series)} {count}"
+                extent = lengths[told] * _CELL / 1000
+                if extent + 6 <= width:
+                    self.box(x + (width - extent) / 2 - 2, self.y - line + 3.5, extent + 4, line - 7, (1, 1, 1))
+                    self.place([told], "regular", _CELL, _CELL_LEADING, x + (width - extent) / 2, self.y - 2)
+                x += width
+            self.y -= line
+        told = " · ".join(f"{_letter(i)} {label}" for i, (label, _) in enumerate(bars.series))
+        self.flow(self.wrap(told, "regular", _CELL, _INNER), "regular", _CELL, _CELL_LEADING)
+        self.y -= 6
+
+    def box(self, x: float, y: float, width: float, height: float, colour: tuple[float, float, float]) -> None:
+        """A filled rectangle with a thin edge."""
+        self.drawing[-1].append(b"q %g %g %g rg 0.3 w %.2f %.2f %.2f %.2f re B Q\n" % (*colour, x, y, width, height))
 
     def rule(self) -> None:
         self.room(8)
@@ -483,6 +523,10 @@ class _Layout:
             shown = b"".join(text) % tuple(typeface.encoded(lines))
             pages.append(Page(b"".join((b"0.6 G 0.5 w\n", *drawing, b"0 g\nBT\n", shown, b"ET")), resources))
         return pages
+
+
+def _letter(place: int) -> str:
+    return chr(ord("A") + place)
 
 
 def _shown(count: int) -> bytes:
