@@ -9,8 +9,10 @@ from transvase.assets.run import SOFTWARE, Run
 from transvase.assets.verdicts import verdicts
 from transvase.errors import WorkMissing, guarded
 from transvase.exporters import portability
+from transvase.exporters.archive_set import Division
 from transvase.exporters.portability import Job
 from transvase.formats import canonical, files
+from transvase.formats.encryption import recipient
 from transvase.model.slot import BUCKETS, bucket_name
 from transvase.settings import key_password
 
@@ -32,7 +34,21 @@ def job_of(run: Run) -> Job:
         signing_key=run.settings.export.signing_key,
         signing_certificate=run.settings.export.signing_certificate,
         scope=run.scope,
+        dpi=run.settings.export.rasterise_dpi if run.settings.export.rasterise else 0,
+        viewer=run.settings.export.viewer,
     )
+
+
+def division_of(run: Run) -> Division:
+    """How the export leaves, by the settings and the request; SettingsInvalid before hours of work rather than after."""
+    given = run.settings.export
+    found = Division(
+        recipient(given.recipient, given.passphrase_file, given.recipient_certificate, run.clock),
+        given.part_size,
+        delivery=requests.delivery(run),
+    )
+    found.budget()
+    return found
 
 
 @dg.asset(
@@ -49,6 +65,7 @@ def patient_archives(context: dg.AssetExecutionContext, run: dg.ResourceParam[Ru
         numbers = sorted(int(key.rsplit("-", 1)[1]) for key in context.partition_keys)
         job = job_of(run)
         portability.signer_of(job, key_password())
+        division_of(run)
         requests.begin(run)
         found = portability.parts(
             job,
@@ -74,7 +91,7 @@ def portability_archive(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None
         out = files.private_folder(run.out)
         found = portability.parts(job, range(BUCKETS), run.settings.work.workers, lambda *_: None)
         run.progress("assemblage", 0, 1, "")
-        facts = portability.assemble(job, found, out, run.contact, password=key_password())
+        facts = portability.assemble(job, found, out, run.contact, password=key_password(), division=division_of(run))
         requests.end(run, facts)
         run.progress("assemblage", 1, 1, "")
     return dg.MaterializeResult(
@@ -87,5 +104,6 @@ def portability_archive(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None
             "sans patient connu": facts["orphans"],
             "formes": dg.MetadataValue.json(orjson.loads(orjson.dumps(facts["forms"]))),
             "octets": facts["size"],
+            "archives": len(facts["archives"]),
         }
     )

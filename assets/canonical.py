@@ -44,6 +44,16 @@ def _pace(run: Run) -> Pace | None:
     return Pace(source.rows_per_second, source.window, clock, time.monotonic, time.sleep)
 
 
+# In the words of the screen.
+_FATES = {
+    "source": "de la source",
+    "mapped": "reprises",
+    "native": "gardées telles quelles",
+    "excluded": "exclues avec motif",
+}
+_CHANGES = {"new": "nouvelles", "changed": "modifiées", "gone": "disparues"}
+
+
 @dg.multi_asset(
     specs=[
         dg.AssetSpec(name, group_name="canonical", description=f"{t.meaning_fr} ({t.meaning})", kinds={"parquet"})
@@ -83,10 +93,10 @@ def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResul
     for name in TABLES:
         metadata = {
             "dagster/row_count": manifest["rows"][name],
-            "file": dg.MetadataValue.path(run.work / "canonical" / f"{name}.parquet"),
+            "fichier": dg.MetadataValue.path(run.work / "canonical" / f"{name}.parquet"),
         }
         if name == "native":
-            metadata |= {f"cells {k}": v for k, v in cells.items()}
-            for change in ("new", "changed", "gone") if "changes" in manifest else ():
-                metadata[f"source rows {change}"] = sum(c[change] for c in manifest["changes"].values())
+            metadata |= {f"cellules {_FATES[k]}": v for k, v in cells.items()}
+            for change, label in _CHANGES.items() if "changes" in manifest else ():
+                metadata[f"lignes de la source {label}"] = sum(c[change] for c in manifest["changes"].values())
         yield dg.MaterializeResult(asset_key=name, metadata=metadata)

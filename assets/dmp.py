@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import dagster as dg
 
 from transvase.assets import feeding, signing
 from transvase.assets.archive import job_of
+from transvase.assets.ledger_place import ledger_place
 from transvase.assets.quota import Limits, Window
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
@@ -18,13 +19,10 @@ from transvase.exporters.portability import open_context
 from transvase.formats import canonical, structure_seal
 from transvase.gateways import certificates, dmp
 from transvase.gateways.dmp_fhir import DmpFhir, access_token
-from transvase.ledger import submissions
 from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
 from transvase.model.verdict import POLICIES
 from transvase.settings import key_password
-
-LEDGER = submissions.LEDGER
 
 
 def connector(run: Run) -> tuple[str, Callable[[], dmp.Dmp | DmpFhir]]:
@@ -162,9 +160,15 @@ def proofs(run: Run, now: datetime) -> signing.Proofs | None:
     group_name="dmp",
     deps=[verdicts],
     kinds={"soap", "sqlite"},
+    # Of the three runs of the night one must have fed by four in the morning.
+    freshness_policy=dg.FreshnessPolicy.cron("0 4 * * *", timedelta(hours=8), "Europe/Paris"),
+    check_specs=[
+        dg.AssetCheckSpec("refus", asset="dmp_submissions", description="Aucun envoi n'est refusé ni mis de côté."),
+        dg.AssetCheckSpec("doutes", asset="dmp_submissions", description="Aucun envoi n'est sans réponse certaine."),
+    ],
     description="Alimentation du DMP : chaque document dû, une fois et une seule, selon le registre des envois.",
 )
-def dmp_submissions(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
+def dmp_submissions(run: dg.ResourceParam[Run]) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster reads it bare
     """Feed what the verdicts allow."""
     with guarded():
         url, connect = connector(run)
@@ -174,7 +178,7 @@ def dmp_submissions(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
         ending = notices(run, now)
         proven = proofs(run, now)
         guard(run)
-        with Ledger(run.work / LEDGER, "dmp") as ledger:
+        with Ledger(ledger_place(run.settings), "dmp") as ledger:
             fed = feeding.feed(
                 job_of(run),
                 ledger,
@@ -187,5 +191,14 @@ def dmp_submissions(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None]:
         feeding.checked(fed, urlsplit(url).hostname or "")
     return dg.MaterializeResult(
         metadata={f"certificat {n}": said.fr for n, said in enumerate(ending, 1)}
-        | {"envoyés": fed.sent, "nouveaux": fed.planned, **{f"état {s}": n for s, n in fed.states.items()}}
+        | {"envoyés": fed.sent, "nouveaux": fed.planned, **{f"état {s}": n for s, n in fed.states.items()}},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=name,
+                passed=not sum(fed.states.get(s, 0) for s in states),
+                severity=dg.AssetCheckSeverity.ERROR if name == "refus" else dg.AssetCheckSeverity.WARN,
+                metadata={s: fed.states.get(s, 0) for s in states},
+            )
+            for name, states in (("refus", ("refused", "set_aside")), ("doutes", ("to_query", "submitted")))
+        ],
     )

@@ -23,18 +23,21 @@ from urllib.parse import urlsplit
 import orjson
 
 from transvase import __version__
+from transvase.assets.ledger_place import ledger_place
 from transvase.assets.run import Run
 from transvase.errors import Said, SettingsInvalid, TransvaseError
 from transvase.formats import canonical, cms
+from transvase.ledger import engines
+from transvase.ledger.engines import Place
 from transvase.ledger.requests import REQUESTS, Requests
 from transvase.ledger.runs import Facts, Link, Runs, Signing, digest, entries
-from transvase.ledger.submissions import LEDGER, Ledger
+from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
 from transvase.model.codes.type_codes import CODES as TYPES
 from transvase.model.tables import TABLES
 from transvase.settings import Settings, key_password, operator
 
-_REPORTS = ("rapport.html", "report.html")
+_REPORTS = tuple(f"{name}{end}" for name in ("rapport", "report") for end in (".html", ".pdf", ".json", "-csv.zip"))
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 # What cannot be read where a fact is looked for: the record says so and is written all the same.
@@ -90,7 +93,7 @@ class Recording:
         )
         self._run, self._runs = run, runs
         self._before = {path: _stat(path) for path in self._files(run)}
-        self._events = _sent(run.work / LEDGER, 0).get("events", 0)
+        self._events = _sent(ledger_place(run.settings), 0).get("events", 0)
 
     def note(self, name: str, facts: Facts) -> None:
         """Keep what a step counted: numbers and codes only."""
@@ -153,7 +156,7 @@ class Recording:
             "judged": _part(counts, self._written(counts), partial(_judged, run)),
             "archive": _part(archive, self._written(archive), _archive) if self._written(archive) else None,
             "reports": {p.name: _sha256(p) for p in reports if p.is_file() and self._written(p)},
-            "sent": _sent(run.work / LEDGER, self._events),
+            "sent": _sent(ledger_place(run.settings), self._events),
             "requests": _requests(run.work / REQUESTS),
         }
 
@@ -336,12 +339,12 @@ def _archive(facts: Facts) -> Facts:
     return {"facts": {name: facts[name] for name in kept}}
 
 
-def _sent(path: Path, since: int) -> Facts:
+def _sent(place: Place, since: int) -> Facts:
     """The ledger of submissions: its head, what moved in this run, what stands, what is refused by code."""
-    if not path.is_file():
-        return {"events": 0, "head": ""}
     try:
-        with Ledger(path) as ledger:
+        if not engines.exists(place):
+            return {"events": 0, "head": ""}
+        with Ledger(place) as ledger:
             events, head = ledger.head()
             moved = ledger.moved_since(since)
             refused = ledger.problems()

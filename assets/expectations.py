@@ -9,6 +9,7 @@ import dagster as dg
 from transvase.assets.run import Run
 from transvase.errors import guarded
 from transvase.model.tables import TABLES
+from transvase.validators import data_docs
 from transvase.validators.expectations import check_work, keep, kept
 
 NAME = "declaration"
@@ -38,11 +39,16 @@ def expectations(run: dg.ResourceParam[Run]) -> Iterator[dg.AssetCheckResult]:
     if run.recording is not None:
         failed = {one.table: one.failed for one in found if not one.success}
         run.recording.note("expectations", {"tables": len(found), "failed": failed})
+    docs = data_docs.index(run.work)
     for one in found:
         yield dg.AssetCheckResult(
             check_name=NAME,
             asset_key=one.table,
             passed=one.success,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"expectations": one.expectations, **one.failed},
+            metadata={
+                "attentes": one.expectations,
+                **{f"{name} ({one.rules.get(name, name)})": n for name, n in one.failed.items()},
+                **({"Data Docs": dg.MetadataValue.url(docs.resolve().as_uri())} if docs.is_file() else {}),
+            },
         )

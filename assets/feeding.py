@@ -21,6 +21,7 @@ from transvase.assets.circuit import Circuit
 from transvase.assets.quota import LONGEST_WAIT, Bucket, Limits, back_off
 from transvase.assets.routes import Route, Sending, Sought, Speech
 from transvase.assets.signing import Proofs, Signer
+from transvase.assets.withdrawal import deletions
 from transvase.errors import CertificateRefused, RefusedAlike, Said, ServiceUnreachable
 from transvase.exporters import documents, structured
 from transvase.exporters.cda.header import record_target
@@ -44,6 +45,7 @@ from transvase.model.tables import TABLES
 
 # Intents committed together: one synced write for sixteen sendings; after a crash at most so many are asked about again.
 BATCH = 16
+BATCH_BYTES = 32 << 20
 # Rows looked up together in the columnar files.
 LOOK_UP = 256
 # The registry answers about twenty documents at a time (sheet dmp-transactions.md, section 10).
@@ -190,6 +192,7 @@ def feed(
             allowed = {one.document for one in found.to_send}
             run = _Run(job, ledger, connect, limits, clock, progress, base, proofs, allowed)
             try:
+                run.delete()
                 run.all()
             finally:
                 run.close()
@@ -262,12 +265,11 @@ class _Run:
                 if not page:
                     break
                 after = (page[-1].act, page[-1].id)
-                ready = list(self.prepare(page))
-                for start in range(0, len(ready), BATCH):
+                for batch in _batches(self.prepare(page)):
                     if not self.within():
                         return
                     self.moved = True
-                    self.send(self.with_targets(self.with_dmp(ready[start : start + BATCH])))
+                    self.send(self.with_targets(self.with_dmp(batch)))
                     self.progress(self.sent, total)
                     if self.halted():
                         return
@@ -279,6 +281,11 @@ class _Run:
         if self.limits.window and not self.limits.window.holds(self.clock()):
             self.stopped = CLOSED
         return not self.halted()
+
+    def delete(self) -> None:
+        """What an operator wants deleted goes first: a document must not be replaced meanwhile."""
+        if self.within() and (code := deletions(self.ledger, self.client, self.signer, self.ctx, self.base, self.clock)):
+            self.failed(code, 0.0, "deletions")
 
     # -- doubt ---------------------------------------------------------------------------------------------------------------
 
@@ -610,6 +617,20 @@ class _Run:
             self.stopped = code
             return
         time.sleep(back_off(self.failures, asked, seed))
+
+
+def _batches(ready: Iterator[_Ready]) -> Iterator[list[_Ready]]:
+    """Batches of so many documents at most, and of so many bytes: a document is made when its batch is, and is gone with it."""
+    batch: list[_Ready] = []
+    size = 0
+    for one in ready:
+        if batch and (len(batch) == BATCH or size + len(one.composed.data) > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(one)
+        size += len(one.composed.data)
+    if batch:
+        yield batch
 
 
 def _national(patient: Any) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -17,6 +17,8 @@ from transvase.errors import Said, TransvaseError
 from transvase.formats import cms
 from transvase.gateways import time_stamps
 from transvase.gateways.time_stamps import StampRefused
+from transvase.ledger import engines
+from transvase.ledger.engines import Place
 from transvase.ledger.requests import REQUESTS, Requests
 from transvase.ledger.runs import RUNS, Entry, Facts, Link, alive, digest, entries, name
 from transvase.ledger.submissions import LEDGER, Ledger
@@ -47,14 +49,14 @@ class Trust(NamedTuple):
     known: Sequence[str] = ()
 
 
-def replay(work: Path, trust: Trust) -> Replay:
-    """Go through the chain of a work folder."""
+def replay(work: Path, trust: Trust, ledger: Place | None = None) -> Replay:
+    """Go through the chain of a work folder, whose ledger of submissions may stand elsewhere."""
     folder = work / RUNS
     found: list[Entry] = []
     broken: Link | None = None
     notes: list[Said] = []
     signed, stamps, unsigned, missing, ahead = 0, 0, [], [], []
-    registers = [_Register(work / LEDGER, "sent", Ledger), _Register(work / REQUESTS, "requests", Requests)]
+    registers = [_Register(ledger or work / LEDGER, "sent", Ledger), _Register(work / REQUESTS, "requests", Requests)]
     try:
         for one in entries(folder, partial(_unsound, trust.signatures)):
             if isinstance(one, Link):
@@ -128,7 +130,7 @@ def _unsound(trusted: Sequence[Any] | None, entry: Entry) -> Said | None:
 class _Register:
     """A register chained by digest, against what the records saw of it."""
 
-    def __init__(self, path: Path, key: str, kind: type[Ledger] | type[Requests]) -> None:
+    def __init__(self, path: Place, key: str, kind: Callable[[Any], Ledger | Requests]) -> None:
         self.key, self._path, self._kind = key, path, kind
         self._open: Ledger | Requests | None = None
         self._closing: Any = None
@@ -171,7 +173,7 @@ class _Register:
         return Said(f"{self._said.fr} est rompu à l'événement {at}", f"{self._said.en} is broken at event {at}")
 
     def _opened(self) -> Ledger | Requests | None:
-        if self._open is None and self._path.is_file():
+        if self._open is None and engines.exists(self._path):
             self._open = self._kind(self._path)
         return self._open
 

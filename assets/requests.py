@@ -9,7 +9,8 @@ from typing import Any
 
 from transvase.assets.run import Run
 from transvase.errors import BadCall, Said
-from transvase.ledger.requests import REQUESTS, Request, Requests
+from transvase.exporters.archive_set import Delivery
+from transvase.ledger.requests import PHASES, REQUESTS, Request, Requests
 
 # The tag of a Dagster run that makes the archive of a request.
 TAG = "transvase/request"
@@ -32,7 +33,16 @@ def run_for(run: Run, number: int) -> Run:
     parts serve. BadCall for an unknown request."""
     request = find(run, number)
     clock = request.at("started") if request.state == "started" else None
-    return replace(run, clock=clock or run.clock, scope=request.scope, request=number)
+    return replace(run, clock=clock or run.clock, scope=request.next_scope, request=number)
+
+
+def delivery(run: Run) -> Delivery | None:
+    """Which delivery of its request the run makes; None when the request is not phased."""
+    request = find(run, run.request) if run.request else None
+    if request is None or request.rest_due is None:
+        return None
+    number = len(request.deliveries) + 1
+    return Delivery(request.list_name, number, PHASES, request.rest_due.isoformat())
 
 
 def begin(run: Run) -> None:
@@ -45,6 +55,11 @@ def begin(run: Run) -> None:
 def end(run: Run, facts: dict[str, Any]) -> None:
     """The archive of the run's request is there, if it has one."""
     if run.request:
-        kept = ("archive", "sha256", "size", "patients", "documents")
+        kept = ["archive", "sha256", "size", "patients", "documents"]
+        told = {name: facts[name] for name in kept}
+        if facts["set"]:
+            told |= {"set": facts["set"], "archives": [one["file"] for one in facts["archives"]]}
+        if (phase := delivery(run)) is not None:
+            told["phase"] = phase.number
         with Requests(run.work / REQUESTS) as requests:
-            requests.record(run.request, run.clock, "delivered", **{name: facts[name] for name in kept})
+            requests.record(run.request, run.clock, "delivered", **told)

@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol
 
 from transvase.exporters import documents, existence, iti41, pdsm
 from transvase.exporters.documents import Context
-from transvase.formats.xds import DocumentEntry, SubmissionSet
-from transvase.formats.xds_xml import submit_objects_request
+from transvase.formats.xds import APPROVED, DELETED, DocumentEntry, SubmissionSet
+from transvase.formats.xds_xml import availability_request, submit_objects_request
 from transvase.gateways.dmp import Answer, Dmp, Entry, Existence, Found, Reference
 from transvase.gateways.dmp_fhir import DmpFhir
 
@@ -90,6 +90,13 @@ class Soap:
         to = f"{self._dmp.base}/registry"
         message = iti41.query_by_unique_id([sought.unique_id], speech.message_id, to, speech.assertion, references=True)
         return self._dmp.reference(message.content_type, message.parts, message.length, speech.message_id)
+
+    def delete(self, submission: SubmissionSet, entry_uuid: str, speech: Speech) -> Answer:
+        """TD3.3c: an approved document becomes deleted. Of this route alone: how FHIR says it is an open question of the 4DMP guide
+        (sheet pdsm-fhir.md, 5)."""
+        request = availability_request(submission, entry_uuid, APPROVED, DELETED)
+        message = iti41.update(request, speech.message_id, f"{self._dmp.base}/registry", speech.assertion)
+        return self._dmp.update(message.content_type, message.parts, message.length, speech.message_id)
 
     def exists(self, ins: str, ins_oid: str, speech: Speech) -> Existence:
         """TD0.2."""

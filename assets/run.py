@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transvase import __version__
+from transvase.model.report import WHOLE, View
 from transvase.model.request import EVERYTHING, Scope
 from transvase.settings import Settings
 from transvase.validators.expectations import Background
@@ -41,6 +42,9 @@ class Run:
     # What an export takes, and the number of the request that asked for it; 0 for the whole practice, asked by nobody.
     scope: Scope = EVERYTHING
     request: int = 0
+    # What the audit report is about, and the file of its restricted annex, when one is asked for.
+    view: View = WHOLE
+    annex: Path | None = None
     # The record of this run, when a command or Dagster keeps one; `assets.evidence`.
     recording: Recording | None = None
     # The checks of this run's extraction, under way in a process beside it.

@@ -471,6 +471,58 @@ def generation(options: argparse.Namespace) -> None:
         )
 
 
+def feed(options: argparse.Namespace) -> None:
+    """Feeding, every set signed: the client's CPU for one against two RSA-2048 signatures, four connections against one when an answer
+    takes 200 ms, peak memory as documents grow in number."""
+    import feeding
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = feeding.practice(folder, options.patients or 60, options.document_size or 200_000, 200)
+        found = []
+        for _ in range(max(options.rounds // 2, 1)):
+            with feeding.service(folder):
+                found.append(feeding.fed(folder, 2, made))
+        assert all(f["sent"] == made for f in found)
+        note = f"{made} documents of {options.document_size or 200_000} bytes"
+        each = statistics.median(f["each"] / f["two"] for f in found)
+        keep("feed", "client CPU per signed submission, times two RSA-2048 signatures", each, note)
+        keep("feed", "documents/s, quotas off", statistics.median(f["sent"] / f["seconds"] for f in found), note)
+        spent = {}
+        for connections in (1, 4):
+            with feeding.service(folder, slow=0.2):
+                spent[connections] = feeding.fed(folder, connections, min(made, 64))["seconds"]
+        keep("feed", "4 connections, times 1, when an answer takes 200 ms", spent[1] / spent[4], f"{min(made, 64)} documents")
+        with feeding.service(folder):
+            few = feeding.fed(folder, 2, made // 4)["peak"]
+        peak = statistics.median(f["peak"] for f in found)
+        keep("feed", "peak memory, times a quarter of the documents", peak / few, f"{note}, {peak:.0f} MB")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = feeding.practice(folder, 12, 50_000_000, 8)
+        peaks = []
+        for count in (made // 4, made):
+            with feeding.service(folder):
+                peaks.append(feeding.fed(folder, 2, count)["peak"])
+        keep("feed", "peak memory, times a quarter of the documents", peaks[1] / peaks[0], f"{made} of 50 MB, {peaks[1]:.0f} MB")
+
+
+def fhir(options: argparse.Namespace) -> None:
+    """A FHIR bundle, a VSM and a PDF/A page against the least that could write the same bytes, and against libraries."""
+    import writers
+
+    times, rounds = 200, options.rounds
+    ours, least, library, size = writers.bundle()
+    many = writers.repeated
+    keep("fhir", "bundle, times a dict and orjson", ratio(many(ours, times), many(least, times), rounds), f"{size} bytes")
+    keep("fhir", "fhir.resources, times our bundle", ratio(many(library, 10), many(ours, 10), rounds), f"{size} bytes")
+    written, text, tree, size = writers.synthesis()
+    keep("fhir", "VSM body, times an f-string", ratio(many(written, times), many(text, times), rounds), f"{size} bytes")
+    keep("fhir", "lxml elements, times our VSM body", ratio(many(tree, 50), many(written, 50), rounds), f"{size} bytes")
+    page, stream, count = writers.pages()
+    keep("fhir", "PDF/A, times a raw content stream", ratio(many(page, 20), many(stream, 20), rounds), f"{count} pages")
+
+
 def startup(options: argparse.Namespace) -> None:
     """`transvase --help` against `python -c pass`."""
     command = Path(sys.executable).with_name("transvase")
@@ -528,6 +580,8 @@ MEASURES = {
     "memory": memory,
     "dagster": dagster,
     "generation": generation,
+    "feed": feed,
+    "fhir": fhir,
     "startup": startup,
 }
 

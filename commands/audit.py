@@ -11,11 +11,12 @@ from transvase.errors import BadCall, EvidenceBroken, Said, SettingsInvalid, Wor
 
 if TYPE_CHECKING:
     from transvase.assets.replay import Trust
+    from transvase.model.report import View
     from transvase.settings import Settings
 
 ACTS = ("verify", "runs", "stamp")
 _TAKES: dict[str | None, tuple[str, ...]] = {
-    None: (),
+    None: ("from", "to", "practitioner", "annex"),
     "verify": ("work", "authority", "known"),
     "runs": ("work",),
     "stamp": (),
@@ -30,6 +31,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=ACTS,
         help="sans rien : le rapport ; sinon vérifier la chaîne, lister les exécutions, compléter les horodatages / nothing: the "
         "report; else verify the chain, list the runs, complete time-stamps",
+    )
+    parser.add_argument(
+        "--from", metavar="AAAA-MM-JJ", help="rapport : premier jour des actes / report: first day of the acts"
+    )
+    parser.add_argument(
+        "--to", metavar="AAAA-MM-JJ", help="rapport : dernier jour des actes / report: last day of the acts"
+    )
+    parser.add_argument(
+        "--practitioner", metavar="REF", help="rapport : un seul professionnel / report: one professional"
+    )
+    parser.add_argument(
+        "--annex",
+        type=Path,
+        metavar="CSV",
+        help="rapport : liste nominative de ce qui manque, à accès restreint / report: restricted list that names patients",
     )
     parser.add_argument("--work", type=Path, help="dossier de travail, sans réglages / work folder, without settings")
     parser.add_argument(
@@ -46,11 +62,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Without an act, write both pages of the report and print the totals; exit 1 when documents due are not fed.
+    """Without an act, write the report in its forms and print the totals; exit 1 when documents due are not fed.
 
     `verify` replays the chain of run records and names the first broken link (EvidenceBroken); `runs` lists them; both only read.
     `stamp` has the authority stamp what it could not; exit 1 when some remain."""
-    given = {n for n in ("work", "authority", "known") if getattr(options, n) is not None}
+    named = {name for names in _TAKES.values() for name in names}
+    given = {n for n in named if getattr(options, n) is not None}
     if wrong := given - set(_TAKES[options.act]):
         name = sorted(wrong)[0]
         raise BadCall(
@@ -66,28 +83,76 @@ def _print(value: Any) -> None:
     print(orjson.dumps(value).decode())
 
 
+def _view(options: argparse.Namespace) -> View:
+    """What the report is about; BadCall for what is no day, or for a period that ends before it starts."""
+    from datetime import date
+
+    from transvase.model.report import View
+
+    for name in ("from", "to"):
+        text = getattr(options, name)
+        try:
+            sound = text is None or date.fromisoformat(text).isoformat() == text
+        except ValueError:
+            sound = False
+        if not sound:
+            raise BadCall(
+                what=Said(f"--{name} : une date est attendue", f"--{name}: a date is expected"),
+                mend=Said("par exemple 2026-01-31", "such as 2026-01-31"),
+            )
+    view = View(getattr(options, "from") or "", options.to or "", options.practitioner or "")
+    if view.start and view.end and view.end < view.start:
+        raise BadCall(
+            what=Said("la période finit avant de commencer", "the period ends before it starts"),
+            mend=Said("donnez --from avant --to", "give --from before --to"),
+        )
+    return view
+
+
 def _report(options: argparse.Namespace) -> int:
-    from transvase.assets.report import findings
+    from dataclasses import replace
+
+    import orjson
+
+    from transvase.assets.report import NAMES, out_of
     from transvase.model.outcome import GROUPS
     from transvase.pipelines.execute import execute
 
-    session = run_of(options)
+    view = _view(options)
+    session = replace(run_of(options), view=view, annex=options.annex)
     execute("audit", session)
-    found = findings(session)
-    missing = sum(o[g] for o in found.obligations for g in ("pending", "refused", "blocked"))
+    file = out_of(session) / NAMES[options.lang]
+    # The report says it once; what the command prints is read from it.
+    told = orjson.loads(file.with_suffix(".json").read_bytes())
+    totals = told["totals"]
+    missing = totals["unmet"] + totals["waiting"]
     if options.json:
-        _print({"documents": found.documents, "groups": found.groups, "outcomes": found.outcomes, "missing": missing})
+        groups = {g: totals[g] for g in GROUPS}
+        outcomes = next(t for s in told["sections"] for t in s["tables"] if t["id"] == "outcomes")["rows"]
+        _print(
+            {
+                "documents": totals["documents"],
+                "in_view": totals["in_view"],
+                "groups": groups,
+                "outcomes": {row["records"]["count"].removeprefix("outcome-"): row["count"] for row in outcomes},
+                "missing": missing,
+                "late": totals["late"],
+            }
+        )
     else:
-        for group, n in found.groups.items():
-            print(f"  {GROUPS[group][0 if options.lang == 'fr' else 1]:<12} {n:>8}")
         french = options.lang == "fr"
+        for group, names in GROUPS.items():
+            print(f"  {names[0 if french else 1]:<12} {totals[group]:>8}")
+        print(told["verdict"])
         words = (
             ("documents sur", "ont une issue", "dus et non alimentés")
             if french
             else ("documents of", "have an outcome", "due and not fed")
         )
-        print(f"{sum(found.groups.values())} {words[0]} {found.documents} {words[1]} ; {missing} {words[2]}")
-        print(session.settings.export.folder / ("rapport.html" if french else "report.html"))
+        print(f"{totals['in_view']} {words[0]} {totals['documents']} {words[1]} ; {missing} {words[2]}")
+        print(file.with_suffix(".html"))
+        if options.annex is not None:
+            print(options.annex)
     return 1 if missing else 0
 
 
@@ -130,11 +195,12 @@ def _unreadable(name: str, file: str) -> SettingsInvalid:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from transvase.assets.ledger_place import ledger_place
     from transvase.assets.replay import replay
 
     settings = None if options.work else _settings(options)
     work = _folder(options.work or (settings.work.folder if settings else Path()))
-    found = replay(work, _trust(options, settings))
+    found = replay(work, _trust(options, settings), ledger_place(settings) if settings else None)
     at = 0 if options.lang == "fr" else 1
     if options.json:
         _print(

@@ -90,7 +90,9 @@ def run(options: argparse.Namespace) -> int:
             (
                 '[source]\nproduct = "synthetic"\npath = "cabinet.sqlite3"\n\n[work]\nfolder = "travail"\n'
                 f"workers = {options.workers}\n\n"
-                '[export]\nfolder = "resultats"\n\n[practice]\ncontact_name = "Contact Portabilité"\n'
+                '[export]\nfolder = "resultats"\n'
+                # Drawing the invented PDF, none of which embeds its fonts, would take most of the time.
+                'rasterise = false\n\n[practice]\ncontact_name = "Contact Portabilité"\n'
                 'contact_email = "portabilite@cabinet.invalid"\n\n'
                 f'[feed]\nenvironment = "sandbox"\nurl = "{sandbox.url}"\ncertificate = "{keys.client.relative_to(folder).as_posix()}"\n'
                 f'key = "{keys.client_key.relative_to(folder).as_posix()}"\nauthority = "{keys.ca.relative_to(folder).as_posix()}"\n'

@@ -65,7 +65,8 @@ _DECISION = (
 def explained(session: Any, document: str) -> dict[str, Any] | None:
     """The facts about a document, by reference: decision, legs, verdicts of the document, its patient, its author and the structure it
     leaves under, types proposed, submissions. None when the extraction holds no such document."""
-    from transvase.assets.dmp import LEDGER
+    from transvase.assets.ledger_place import ledger_place
+    from transvase.ledger import engines
     from transvase.ledger.submissions import Ledger
     from transvase.reports.findings import outcome_of
     from transvase.validators.documents import signatory
@@ -122,8 +123,8 @@ def explained(session: Any, document: str) -> dict[str, Any] | None:
         if any(v["rule"].startswith("DOC-TYPE-") for v in answer["verdicts"]):
             answer["proposals"] = _proposals(base, document)
     answer["ledger"], answer["submissions"] = "", []
-    if (session.work / LEDGER).is_file():
-        with Ledger(session.work / LEDGER, "dmp") as ledger:
+    if engines.exists(place := ledger_place(session.settings)):
+        with Ledger(place, "dmp") as ledger:
             sent = ledger.outcomes().get(document)
             answer["ledger"] = sent[0] if sent else ""
             # What was sent beats what the verdicts allowed.
@@ -137,7 +138,8 @@ def explained(session: Any, document: str) -> dict[str, Any] | None:
 def patient_explained(session: Any, patient: str) -> dict[str, Any] | None:
     """The facts about a patient, by reference: status by its criteria, what each identity rule found, the last conclusion of INSi, what is
     known of the DMP, documents by outcome. None when the extraction holds no such patient."""
-    from transvase.assets.dmp import LEDGER
+    from transvase.assets.ledger_place import ledger_place
+    from transvase.ledger import engines
     from transvase.ledger.insi import JOURNAL
     from transvase.ledger.submissions import Ledger
     from transvase.reports.findings import outcome_of
@@ -172,8 +174,8 @@ def patient_explained(session: Any, patient: str) -> dict[str, Any] | None:
     answer["insi"] = (
         {"day": last.day, "code": last.code, "outcome": last.outcome, "traits": last.traits} if last else None
     )
-    if (session.work / LEDGER).is_file():
-        with Ledger(session.work / LEDGER, "dmp") as ledger:
+    if engines.exists(place := ledger_place(session.settings)):
+        with Ledger(place, "dmp") as ledger:
             sent = ledger.outcomes()
         decided = {d: (outcome_of(*sent[d][:2]) if d in sent else None) or outcome for d, outcome in decided.items()}
     answer["documents"] = {o: list(decided.values()).count(o) for o in sorted(set(decided.values()))}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from typing import Any
 
 from transvase.commands.session import run_of, with_json, with_settings
 
@@ -26,7 +28,27 @@ def run(options: argparse.Namespace) -> int:
         print(orjson.dumps(facts).decode())
     else:
         print(summary(facts, str(session.settings.export.folder / facts["archive"]), options.lang))
+        for line in division(facts, options.lang):
+            print(line)
     return 1 if incomplete(facts) else 0
+
+
+def division(facts: dict[str, Any], language: str) -> Iterator[str]:
+    """What an export in several archives adds to its summary: how many, the set manifest, and what is larger than asked."""
+    french = language == "fr"
+    if facts["set"]:
+        count = len(facts["archives"])
+        yield (
+            f"{facts['set']} : {count} archive{'s' if count > 1 else ''}"
+            if french
+            else f"{facts['set']}: {count} archives"
+        )
+    for name in facts["oversize"]:
+        yield (
+            f"{name} : plus grande que demandé, un dossier ne se coupe pas"
+            if french
+            else f"{name}: larger than asked, a record is not split"
+        )
 
 
 def incomplete(facts: dict[str, object]) -> int:

@@ -44,6 +44,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--received", default=None, metavar="ISO", help="date certaine de réception / certain date of reception"
     )
+    new.add_argument(
+        "--phased",
+        default=None,
+        metavar="AAAA-MM-JJ",
+        help="massif en deux remises : patients actifs d'abord, le reste à cette date / in two deliveries, the rest due that day",
+    )
     new.add_argument("--recipient", default="", help="destinataire / recipient")
     for name, help_ in (
         ("list", "toutes les demandes et leurs échéances / every request and its deadlines"),
@@ -128,8 +134,52 @@ def _new(options: argparse.Namespace, session: Run, requests: Any) -> int:
             what=Said("--received est dans l'avenir", "--received is in the future"),
             mend=Said("donnez la date de réception", "give the date of reception"),
         )
-    number: int = requests.receive(options.by, options.means, received, options.recipient, scope).number
+    rest = _rest_due(options.phased, scope.kind, received, session) if options.phased else None
+    number: int = requests.receive(options.by, options.means, received, options.recipient, scope, rest).number
     return number
+
+
+def _rest_due(day: str, kind: str, received: datetime, session: Run) -> datetime:
+    """End of the day when the second delivery of a phased request is due, in the practice's time; BadCall for a plan that PORT-08 does
+    not take."""
+    from transvase.model.clock import zone
+    from transvase.model.request import PLAN, due
+
+    def refused(fr: str, en: str, mend_fr: str, mend_en: str) -> BadCall:
+        return BadCall(what=Said(f"--phased : {fr}", f"--phased: {en}"), mend=Said(mend_fr, mend_en))
+
+    if kind != "MASSIF":
+        raise refused(
+            "seule une demande massive se remet en phases",
+            "only a massif request is delivered in phases",
+            "retirez l'option",
+            "leave it out",
+        )
+    if not _is_day(day):
+        raise refused(
+            "un jour AAAA-MM-JJ est attendu",
+            "a day written YYYY-MM-DD is expected",
+            "donnez le jour de la seconde remise",
+            "give the day of the second delivery",
+        )
+    if session.clock - received > PLAN:
+        raise refused(
+            f"un plan en phases se propose dans les {PLAN.days} jours de la demande",
+            f"a phased plan is offered within {PLAN.days} days of the request",
+            "remettez tout à l'échéance de la demande",
+            "deliver everything at the request's deadline",
+        )
+    rest = datetime.strptime(day, "%Y-%m-%d").replace(
+        hour=23, minute=59, second=59, tzinfo=zone(session.settings.time_zone)
+    )
+    if rest <= due("MASSIF", received).delivered:
+        raise refused(
+            "le reste serait dû avant les patients actifs",
+            "the rest would be due before the active patients",
+            "donnez un jour après l'échéance de la demande",
+            "give a day after the request's deadline",
+        )
+    return rest
 
 
 def _is_day(text: str) -> bool:
@@ -161,20 +211,22 @@ def _act(act: str, session: Run, requests: Any, request: Request) -> int:
     except TransvaseError as error:
         requests.record(request.number, session.clock, "failed", error=type(error).__name__)
         raise
-    facts = orjson.loads(facts_of(session.work, request.scope).read_bytes())
+    facts = orjson.loads(facts_of(session.work, request.next_scope).read_bytes())
     return 1 if incomplete(facts) else 0
 
 
-_WORDS = {
+_WORDS: dict[str, dict[str, Any]] = {
     "fr": {
+        "phases": ("remise 1, patients actifs :", "remise 2, les autres :"),
         "none": "Aucune demande.", "due": "à remettre", "ack": "accusé de réception", "late": "EN RETARD", "soon": "échéance proche",
         "received": "reçue", "acknowledged": "accusée", "started": "commencée", "delivered": "remise", "failed": "échouée",
-        "cancelled": "retirée", "broken": "registre rompu à l'événement", "at once": "immédiate",
+        "phase": "remise en partie", "rest": "le reste", "cancelled": "retirée", "broken": "registre rompu à l'événement", "at once": "immédiate",
     },
     "en": {
+        "phases": ("delivery 1, active patients:", "delivery 2, the others:"),
         "none": "No request.", "due": "to be delivered", "ack": "acknowledgement", "late": "LATE", "soon": "deadline near",
         "received": "received", "acknowledged": "acknowledged", "started": "started", "delivered": "delivered", "failed": "failed",
-        "cancelled": "withdrawn", "broken": "register broken at event", "at once": "at once",
+        "phase": "delivered in part", "rest": "the rest", "cancelled": "withdrawn", "broken": "register broken at event", "at once": "at once",
     },
 }  # fmt: skip
 
@@ -194,23 +246,26 @@ def _say(options: argparse.Namespace, shown: list[Request], now: datetime, broke
         print(f"{say['broken']} {broken}")
 
 
-def lines(request: Request, now: datetime, say: dict[str, str], whole: bool) -> list[str]:
+def lines(request: Request, now: datetime, say: dict[str, Any], whole: bool) -> list[str]:
     """A request for a reader: one line, and its history when `whole`."""
     from transvase.ledger.requests import NEAR
 
     due, late = request.due, request.late(now)
-    told = say["at once"] if request.scope.kind == "UNITAIRE" else f"{say['due']} {due.delivered:%Y-%m-%d %H:%M}"
+    told = say["at once"] if request.scope.kind == "UNITAIRE" else f"{say['due']} {request.awaited:%Y-%m-%d %H:%M}"
     mark = (
-        f" · {say['late']} ({', '.join(say['ack'] if d == 'acknowledged' else say['delivered'] for d in late)})"
-        if late
-        else ""
+        f" · {say['late']} ({', '.join(say['ack'] if d == 'acknowledged' else say[d] for d in late)})" if late else ""
     )
-    if not late and request.open and due.delivered - now < NEAR and request.scope.kind != "UNITAIRE":
+    if not late and request.open and request.awaited - now < NEAR and request.scope.kind != "UNITAIRE":
         mark = f" · {say['soon']}"
     out = [f"{request.number:>4}  {request.scope.kind:<9} {say[request.state]:<10} {told}{mark}"]
     if whole:
         if due.acknowledged is not None:
             out.append(f"      {say['ack']} {due.acknowledged:%Y-%m-%d %H:%M}")
+        if request.rest_due is not None:
+            out += [
+                f"      {say['phases'][0]} {due.delivered:%Y-%m-%d %H:%M}",
+                f"      {say['phases'][1]} {request.rest_due:%Y-%m-%d %H:%M}",
+            ]
         out += [
             f"      {at:%Y-%m-%d %H:%M} {say[event]} {about.get('archive') or about.get('error') or ''}".rstrip()
             for at, event, about in request.events
@@ -231,6 +286,7 @@ def facts(request: Request, now: datetime) -> dict[str, Any]:
         "received": request.received.isoformat(),
         "acknowledgement_due": due.acknowledged.isoformat() if due.acknowledged else None,
         "delivery_due": due.delivered.isoformat(),
+        "rest_due": request.rest_due.isoformat() if request.rest_due else None,
         "late": request.late(now),
         "events": [{"at": at.isoformat(), "event": event, **about} for at, event, about in request.events[1:]],
     }

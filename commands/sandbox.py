@@ -1,4 +1,5 @@
-"""Démarrer un DMP local strict, avec une autorité de certification jetable. / Start a strict local DMP."""
+"""Démarrer un DMP et un opérateur MSSanté locaux et stricts, avec une autorité de certification jetable. / Start a strict local DMP and
+MSSanté operator."""
 
 from __future__ import annotations
 
@@ -35,12 +36,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until interrupted; prints the lines to put under [feed] and, with identities, under [insi]."""
+    """Serve until interrupted; prints the lines to put under [feed], [evidence], [mss] and, with identities, [insi].
+
+    The MSSanté operator stands on the two ports after that of the DMP."""
     from datetime import UTC, datetime
 
     from transvase.sandbox import insi
     from transvase.sandbox.authority import STRUCTURE
     from transvase.sandbox.dmp import serve
+    from transvase.sandbox.mail import OWNER, PRODUCT, MailSandbox
+    from transvase.sandbox.time_stamping import TimeStamping
 
     for file, columns in ((options.patients, "ins,oid,state"), (options.identities, "ins,oid,family…")):
         if file is not None and not file.is_file():
@@ -61,6 +66,13 @@ def run(options: argparse.Namespace) -> int:
             ("seal_key", "seal.key"),
         ):
             print(f'{name} = "{(folder / file).as_posix()}"', flush=True)
+        print(f'\n[evidence]\ntime_stamp_authority = "{stamping.url}"', flush=True)
+        print(f'time_stamp_certificate = "{stamping.ca.resolve().as_posix()}"', flush=True)
+        print(
+            f'\n[mss]\naddress = "{OWNER}"\nproduct = "{PRODUCT}"\nsmtp = "{post.smtp}"\nimap = "{post.imap}"',
+            flush=True,
+        )
+        print(f'sent_folder = "Sent"\nsince = {clock:%Y}-01-01', flush=True)
         if options.identities is not None:
             origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
             print(f'\n[insi]\nurl = "{origin}{insi.PATH}"\nauthorisation_number = "{insi.AUTHORISATION}"', flush=True)
@@ -72,15 +84,22 @@ def run(options: argparse.Namespace) -> int:
                 print(f'{name} = "{(folder / file).as_posix()}"', flush=True)
 
     try:
-        serve(
-            options.folder,
-            options.patients,
-            options.port,
-            clock,
-            ready,
-            structure=options.structure or STRUCTURE,
-            identities=options.identities,
+        stamping = TimeStamping(
+            options.folder / "horodatage", (lambda: clock) if options.clock else lambda: datetime.now(UTC)
         )
+        structure = options.structure or STRUCTURE
+        ports = (options.port + 1, options.port + 2) if options.port else (0, 0)
+        post = MailSandbox(options.folder, options.patients, clock, structure=structure, ports=ports)
+        with stamping, post:
+            serve(
+                options.folder,
+                options.patients,
+                options.port,
+                clock,
+                ready,
+                structure=structure,
+                identities=options.identities,
+            )
     except OSError as error:
         raise OutputUnwritable(path=f"127.0.0.1:{options.port}", reason=type(error).__name__) from None
     except ValueError as error:

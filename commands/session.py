@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from transvase.errors import BadCall, Said
 
@@ -48,6 +50,44 @@ def with_clock(parser: argparse.ArgumentParser) -> None:
         metavar="ISO",
         help="heure de l'exécution, avec décalage / the run's clock, with its offset",
     )
+
+
+def with_key(parser: argparse.ArgumentParser) -> None:
+    """`--key` for a command that reads archives."""
+    parser.add_argument(
+        "--key",
+        type=Path,
+        default=None,
+        metavar="FICHIER",
+        help="identité age, phrase secrète ou clé PEM qui ouvre une archive chiffrée / what opens an encrypted archive",
+    )
+
+
+@contextmanager
+def plain(options: argparse.Namespace, path: Path, folder: Path | None) -> Iterator[BinaryIO]:
+    """An archive in clear: the file itself, or what `--key` makes of an encrypted one, in a file without a name in `folder` (None: the
+    system's temporary one) that is gone afterwards. ArchiveLocked when it does not open."""
+    from transvase.formats import encryption, files
+    from transvase.settings import key_password
+
+    if encryption.is_encrypted(path):
+        if folder is not None:
+            files.private_folder(folder)
+        with encryption.opened(path, options.key, key_password(), folder) as file:
+            yield file
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def set_of(path: Path) -> Path | None:
+    """The set manifest that a path is, or that a folder holds; None for anything else."""
+    from transvase.formats.archive_set import SUFFIX
+    from transvase.validators.archive_set import manifest_of
+
+    if path.is_dir():
+        return manifest_of(path)
+    return path if path.name.upper().endswith(SUFFIX) else None
 
 
 def with_json(parser: argparse.ArgumentParser) -> None:

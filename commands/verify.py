@@ -6,9 +6,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from transvase.commands.session import Progress, run_of, with_json
+from transvase.commands.session import Progress, plain, run_of, set_of, with_json, with_key
 from transvase.errors import ArchiveInvalid, BadCall, Said
 
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ _TITLES = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("archive", type=Path, help="fichier PA….ZIP ou IHE_XDM.ZIP / file PA….ZIP or IHE_XDM.ZIP")
+    parser.add_argument(
+        "archive",
+        type=Path,
+        help="fichier PA….ZIP (chiffré ou non), IHE_XDM.ZIP, PA….SET.JSON ou son dossier / file, or folder of a set",
+    )
+    with_key(parser)
     parser.add_argument(
         "--authority",
         type=Path,
@@ -65,15 +70,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the verdict, what arrived, what did not and where it went, what was not checked, the findings by severity, and who has
-    what left to do. Reads only. ArchiveInvalid when a finding blocks."""
+    what left to do; for a set, whether it is whole, then each archive. Reads only. ArchiveInvalid when a finding blocks."""
     import orjson
 
     from transvase.validators import seal
-    from transvase.validators.archive import verify
-    from transvase.validators.archive_patient import SchemaUnreadable
 
     path: Path = options.archive
-    if not path.is_file():
+    if not path.is_file() and set_of(path) is None:
         raise BadCall(
             what=Said(f"{path.name} n'existe pas", f"{path.name} does not exist"),
             mend=Said("indiquez le fichier de l'archive", "give the archive's file"),
@@ -91,16 +94,54 @@ def run(options: argparse.Namespace) -> int:
                 mend=Said("indiquez les certificats des autorités", "give the certificates of the authorities"),
             ) from None
     language = options.lang
+    folder = None
     if options.settings is not None:
         from transvase.assets.evidence import note_archive
 
         session = run_of(options)
         options.recording.begin(session)
         options.recording.note("verified", note_archive(path))
-    shown = Progress(language)
-    step = "vérification" if language == "fr" else "verification"
+        folder = session.work
+    told = set_of(path)
+    if told is not None:
+        met, blocking = _set(options, told, trusted, folder)
+    else:
+        with plain(options, path, folder) as content:
+            report = _verified(options, path, trusted, content)
+        met, blocking = report.findings, len(report.problems)
+    if options.settings is not None:
+        kinds = sorted({f.id for f in met})
+        counted = {kind: sum(f.id == kind for f in met) for kind in kinds}
+        options.recording.note("verified", note_archive(path) | {"findings": counted})
+    if told is not None:
+        if blocking:
+            raise ArchiveInvalid(path=told.name, count=blocking)
+        return 0
+    if options.json:
+        print(orjson.dumps(as_json(report, path.name, language)).decode())
+    else:
+        print("\n".join(lines(report, path.name, language)))
+    if blocking:
+        raise ArchiveInvalid(path=path.name, count=blocking)
+    return 0
+
+
+def _verified(options: argparse.Namespace, path: Path, trusted: Any, content: BinaryIO) -> Report:
+    """The report of one archive, of which `content` is in clear."""
+    from transvase.formats.encryption import is_encrypted
+    from transvase.validators.archive import verify
+    from transvase.validators.archive_patient import SchemaUnreadable
+
+    shown = Progress(options.lang)
+    step = "vérification" if options.lang == "fr" else "verification"
     try:
-        report = verify(path, lambda done, total: shown(step, done, total, ""), trusted, options.schema)
+        return verify(
+            path,
+            lambda done, total: shown(step, done, total, ""),
+            trusted,
+            options.schema,
+            content if is_encrypted(path) else None,
+        )
     except SchemaUnreadable:
         raise BadCall(
             what=Said(
@@ -109,17 +150,72 @@ def run(options: argparse.Namespace) -> int:
             ),
             mend=Said("indiquez CDA_extended.xsd du CI-SIS", "give CDA_extended.xsd of CI-SIS"),
         ) from None
-    if options.settings is not None:
-        kinds = sorted({f.id for f in report.findings})
-        counted = {kind: sum(f.id == kind for f in report.findings) for kind in kinds}
-        options.recording.note("verified", note_archive(path) | {"findings": counted})
+
+
+def verify_set(
+    options: argparse.Namespace, path: Path, trusted: Any, folder: Path | None
+) -> tuple[list[Found], list[tuple[str, Report]]]:
+    """What is wrong with the set of a set manifest, and the report of each archive that is there and opens. ArchiveInvalid when the
+    manifest cannot be read."""
+    from transvase.formats.archive_set import SetUnreadable
+    from transvase.formats.encryption import is_encrypted
+    from transvase.validators import archive_set
+
+    try:
+        found = archive_set.survey(path)
+    except SetUnreadable:
+        raise ArchiveInvalid(path=path.name, count=1) from None
+    reports: list[tuple[str, Report]] = []
+    held = []
+    closed = 0
+    for listed, place in found.present:
+        if is_encrypted(place) and options.key is None:
+            closed += 1
+            continue
+        with plain(options, place, folder) as content:
+            reports.append((listed.file, _verified(options, place, trusted, content)))
+            held.append((listed, archive_set.contents(content)))
+    return [*found.findings, *archive_set.compared(found.manifest, held, closed)], reports
+
+
+def _set(options: argparse.Namespace, path: Path, trusted: Any, folder: Path | None) -> tuple[list[Found], int]:
+    """Print what is said of a set; every finding, and how many block."""
+    import orjson
+
+    met, reports = verify_set(options, path, trusted, folder)
+    blocking = sum(f.severity == "block" for f in met)
+    every = [*met, *(f for _, report in reports for f in report.findings)]
+    problems = blocking + sum(len(report.problems) for _, report in reports)
+    french = options.lang == "fr"
     if options.json:
-        print(orjson.dumps(as_json(report, path.name, language)).decode())
+        told = {
+            "set": path.name,
+            "verdict": "blocked" if problems else "nothing blocks",
+            "findings": [
+                {"id": f.id, "severity": f.severity, "facts": f.facts, "sentence": f.sentence(options.lang)}
+                for f in met
+            ],
+            "archives": [as_json(report, name, options.lang) for name, report in reports],
+        }
+        print(orjson.dumps(told).decode())
+        return every, problems
+    if blocking:
+        how = _counted(
+            blocking, "constat bloquant", "constats bloquants", "finding blocks", "findings block", options.lang
+        )
+        said = f"l'ensemble n'est pas entier, {how}" if french else f"the set is not whole, {how}"
     else:
-        print("\n".join(lines(report, path.name, language)))
-    if blocking := len(report.problems):
-        raise ArchiveInvalid(path=path.name, count=blocking)
-    return 0
+        said = "l'ensemble est entier" if french else "the set is whole"
+    count = _counted(
+        len(reports), "archive ouverte", "archives ouvertes", "archive opened", "archives opened", options.lang
+    )
+    print(f"{path.name}{' : ' if french else ': '}{said}, {count}.")
+    for line in _grouped(met, options.lang):
+        print(line)
+    for name, report in reports:
+        print()
+        print("\n".join(lines(report, name, options.lang)))
+    return every, problems
 
 
 def verdict(report: Report, name: str, language: str) -> str:

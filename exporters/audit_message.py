@@ -41,6 +41,9 @@ def message(opening: dict[str, Any], closing: dict[str, Any], digest: str) -> st
     """The message of a run; None for one that is no access to records. `digest` is the SHA-256 of the closing record."""
     words = str(opening["command"]).split() or [""]
     event = _EVENTS.get(words[1] if words[0] == "dagster" and len(words) > 1 else words[0])
+    if (closing.get("noted") or {}).get("annex"):
+        # The one output of the audit that names patients.
+        event = _Event("110106", "Export", "R")
     if event is None:
         return None
     software = opening["software"]

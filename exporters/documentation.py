@@ -53,7 +53,7 @@ FILES = (
         "CDA R2",
         "UTF-8 ou celui du document",
         "Documents",
-        "niveau 1 (IHE XDS-SD) sauf CDA d'origine, repris octet pour octet",
+        "niveau 1 (IHE XDS-SD), niveau 3 pour ordonnances et biologie codées, sauf CDA d'origine, repris octet pour octet",
     ),
     (
         "IHE_XDM/SUBSET01/DOCnnnn.PDF",
@@ -71,16 +71,29 @@ FILES = (
     ),
     ("PDF/*.pdf", "PDF", "-", "Copie lisible de chaque document", "AAAAMMJJ_type_NOM_prenom[_numero].pdf"),
     ("DONNEES.JSON", "JSON", "UTF-8", "Toutes les donnees du dossier", "schema : DOCUMENTATION/DONNEES.SCHEMA.JSON"),
+    (
+        "VIEWER/*",
+        "HTML, JavaScript, CSS",
+        "UTF-8",
+        "Lecture des dossiers dans un navigateur : ouvrir VIEWER/index.html",
+        "facultatif, peut etre retire ; VIEWER/SHA256.TXT : empreintes ; VIEWER/dossier.html : export d'un seul dossier",
+    ),
     ("ORIGINAUX/DOCnnnn.*", "divers", "-", "Contenus d'origine convertis", "meme numero que le document"),
 )
 
 
 def files(
-    cells: list[dict[str, Any]], unserved: dict[str, str], software: str, schema_checked: bool, signed: bool
+    cells: list[dict[str, Any]],
+    unserved: dict[str, str],
+    software: str,
+    schema_checked: bool,
+    signed: bool,
+    rungs: dict[str, int],
 ) -> list[tuple[str, bytes]]:
-    """(path, bytes) of the folder. `cells` and `unserved` come from the extraction's manifest."""
+    """(path, bytes) of the folder. `cells` and `unserved` come from the extraction's manifest, `rungs` counts documents by how their PDF
+    was had."""
     return [
-        ("DOCUMENTATION/LISEZMOI.TXT", _conventions(cells, unserved, software, schema_checked, signed)),
+        ("DOCUMENTATION/LISEZMOI.TXT", _conventions(cells, unserved, software, schema_checked, signed, rungs)),
         ("DOCUMENTATION/FICHIERS.CSV", _csv(("nom", "format", "codage", "contenu", "interpretation"), FILES)),
         ("DOCUMENTATION/DICTIONNAIRE.CSV", _dictionary()),
         ("DOCUMENTATION/DONNEES.SCHEMA.JSON", orjson.dumps(data_schema(), option=orjson.OPT_INDENT_2)),
@@ -160,7 +173,7 @@ def data_schema() -> dict[str, Any]:
             },
             "documents": {
                 "type": "array",
-                "description": "Ce qu'est devenue chaque version de document : carried (CDA d'origine), written (CDA niveau 1), "
+                "description": "Ce qu'est devenue chaque version de document : carried (CDA d'origine), structured (CDA niveau 3), written (CDA niveau 1), "
                 "plain (PDF sans CDA), repeated (même CDA qu'un autre document), absent (aucun contenu dans le logiciel).",
                 "items": {
                     "type": "object",
@@ -168,8 +181,9 @@ def data_schema() -> dict[str, Any]:
                         "document": text,
                         "version": text,
                         "uri": text,
-                        "form": {"enum": ["carried", "written", "plain", "repeated", "absent"]},
+                        "form": {"enum": ["carried", "structured", "written", "plain", "repeated", "absent"]},
                         "rung": text,
+                        "reasons": {"type": "array", "items": text},
                         "unique_id": text,
                         "checked": {"type": "boolean"},
                     },
@@ -181,8 +195,31 @@ def data_schema() -> dict[str, Any]:
     }
 
 
+# What was done with the PDF of the practice, by rung of `exporters.pdf.ladder`.
+_RUNGS = {
+    "untouched": "se declarent PDF/A-1, structure controlee : repris tels quels",
+    "mended": "mis en PDF/A-1b sans changer ce qui se voit, structure controlee ; le PDF d'origine est dans ORIGINAUX",
+    "rasterised": "pages reproduites en images PDF/A-1b, texte cherchable ; le PDF d'origine est dans ORIGINAUX",
+    "carried": "repris tels quels sans etre PDF/A-1 ; le motif est dans DONNEES.JSON (reasons) ou sur la page _AVIS",
+}
+
+
+def _brought(rungs: dict[str, int]) -> list[str]:
+    lines = ["   . PDF produits par Transvase : PDF/A-1b. PDF du cabinet :"]
+    lines += [f"       {rungs[rung]} {said}" for rung, said in _RUNGS.items() if rungs.get(rung)]
+    return [
+        *lines,
+        "     Non controles : largeurs et contours dans les polices, operateurs des pages posterieurs a PDF 1.4.",
+    ]
+
+
 def _conventions(
-    cells: list[dict[str, Any]], unserved: dict[str, str], software: str, schema_checked: bool, signed: bool
+    cells: list[dict[str, Any]],
+    unserved: dict[str, str],
+    software: str,
+    schema_checked: bool,
+    signed: bool,
+    rungs: dict[str, int],
 ) -> bytes:
     totals = {name: sum(line[name] for line in cells) for name in ("source", "mapped", "native", "excluded")}
     return readme(
@@ -198,6 +235,7 @@ def _conventions(
             "   . source_table et source_key : ligne d'origine dans le logiciel quitte.",
             "   . Profondeur d'historique : toutes les donnees presentes dans le logiciel a la date de l'export.",
             "   . Volets : VSM 1.4 (2022.01) ; documents de niveau 1 IHE XDS-SD ;",
+            "     eP-MED-DM et CR-BIO 2024.01 quand leurs lignes sont au dossier ;",
             "     CDA d'origine dans leur version de production ou de reception.",
             "",
             "Cellules de la source",
@@ -212,7 +250,7 @@ def _conventions(
             "=========",
             "   . CDA ecrits : relus ; "
             + ("valides par le schema XSD CI-SIS." if schema_checked else "schema XSD non fourni, non valides."),
-            "   . PDF du cabinet : repris tels quels, conformite PDF/A-1 non verifiee. PDF produits par Transvase : PDF/A-1b.",
+            *_brought(rungs),
             "   . SIGN.XML : couvre MANIFEST.XML et chaque archive interne, non README.TXT ni DOCUMENTATION."
             if signed
             else "   . SIGN.XML absent : archive non signee.",

@@ -1,4 +1,4 @@
-"""Bytes of the DMP's XDS messages: ITI-41 as MTOM/XOP multipart and the ITI-18 query by uniqueId, in SOAP 1.2 with WS-Addressing
+"""Bytes of the DMP's XDS messages: ITI-41 as MTOM/XOP multipart, the ITI-18 query by uniqueId and ITI-57, in SOAP 1.2 with WS-Addressing
 (sheet dmp-transactions.md, sections 2, 6, 7, 10). Identifiers are arguments; sending belongs to `gateways`.
 """
 
@@ -11,6 +11,7 @@ from transvase.formats.xml_text import attribute as q
 from transvase.formats.xml_text import text as t
 
 SUBMIT_ACTION = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+UPDATE_ACTION = "urn:ihe:iti:2010:UpdateDocumentSet"
 QUERY_ACTION = "urn:ihe:iti:2007:RegistryStoredQuery"
 _GET_DOCUMENTS = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4"
 _ANONYMOUS = "http://www.w3.org/2005/08/addressing/anonymous"
@@ -92,3 +93,9 @@ def query_by_unique_id(
     )
     data = envelope(QUERY_ACTION, message_id, to, body, assertion).encode()
     return Message(f'application/soap+xml; charset=UTF-8; action="{QUERY_ACTION}"', (data,))
+
+
+def update(request: str, message_id: str, to: str, assertion: str = "") -> Message:
+    """ITI-57: a change of metadata, without documents (TD3.3). `request` is the SubmitObjectsRequest."""
+    data = envelope(UPDATE_ACTION, message_id, to, request, assertion).encode()
+    return Message(f'application/soap+xml; charset=UTF-8; action="{UPDATE_ACTION}"', (data,))

@@ -14,6 +14,7 @@ from transvase.model.request import EVERYTHING, Scope
 
 # Namespace of export identifiers: one export of one practice at one clock has one identifier.
 _EXPORTS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:transvase:export")
+_FIRST_FIELDS = 8
 
 
 class Inner(NamedTuple):
@@ -27,7 +28,9 @@ class Inner(NamedTuple):
 
 def export_id(practice_oid: str, clock: datetime, scope: Scope) -> str:
     """exportId, a UUID derived from who exports, when and what."""
-    what = "MASSIF" if scope == EVERYTHING else repr(tuple(scope))
+    # What a scope came to say later is left out where it says nothing: identifiers of former exports stay.
+    fields = tuple(scope) if scope.active_since or scope.after else tuple(scope)[:_FIRST_FIELDS]
+    what = "MASSIF" if scope == EVERYTHING else repr(fields)
     return str(uuid.uuid5(_EXPORTS, f"{practice_oid} {clock.isoformat()} {what}"))
 
 
@@ -41,20 +44,24 @@ def manifest(
     practice: Any,
     contact: dict[str, str],
     software: str,
-    clock: datetime,
+    identifier: str,
     scope: Scope,
     status: str,
     archives: Iterable[Inner],
     patients: int,
+    comment: str = "",
 ) -> Iterator[bytes]:
-    """The manifest in chunks, so that a hundred thousand patients do not stand in memory. `status` COMPLETE, PARTIAL or SAMPLE."""
+    """The manifest in chunks, so that a hundred thousand patients do not stand in memory. `identifier` is the
+    exportId; `status` COMPLETE, PARTIAL or SAMPLE;
+    `comment` becomes the element `comments` when there is one."""
     struct = practice.struct_idnat or practice.key
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<Manifest xmlns="{NAMESPACE}">\n'
-        f"  <exportId>{export_id(practice.oid, clock, scope)}</exportId>\n  <exportType>{scope.kind}</exportType>\n"
+        f"  <exportId>{identifier}</exportId>\n  <exportType>{scope.kind}</exportType>\n"
         f"{_period(scope)}"
         f"  <exportStatus>{status}</exportStatus>\n"
+        f"{f'  <comments>{t(comment)}</comments>{chr(10)}' if comment else ''}"
         f"  <author>\n    <vendor><name>{t(practice.name)}</name><structIdNat>{t(struct)}</structIdNat>"
         f"<institution>{t(practice.name)}^^^^^&amp;1.2.250.1.71.4.2.2&amp;ISO^IDNST^^^{t(struct)}</institution>"
         f"<contact><name>{t(contact.get('name', ''))}</name><email>{t(contact.get('email', ''))}</email>"

@@ -14,7 +14,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from datetime import datetime
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -23,12 +24,16 @@ from typing import Any, NamedTuple
 import orjson
 from lxml import etree
 
-from transvase.errors import SettingsInvalid
-from transvase.exporters import documentation, documents, patient_archive, seal, transverse
+from transvase.errors import SettingsInvalid, WorkMissing
+from transvase.exporters import archive_set, documentation, documents, optional_part, patient_archive, seal, transverse
+from transvase.exporters.archive_set import WHOLE, Delivery, Division, Planned, Written
 from transvase.exporters.documents import Context
 from transvase.exporters.manifest import Inner, export_id, manifest
 from transvase.exporters.patient_archive import Line, issuer_lines
+from transvase.exporters.viewer.lot import Shown, Viewed, viewer_folder, weights
+from transvase.exporters.viewer.record import people
 from transvase.formats import canonical, files, zip_stream
+from transvase.formats.archive_set import SUFFIX
 from transvase.formats.ascii_text import readme
 from transvase.formats.bodies import read_body
 from transvase.formats.processes import calm_collector, deaf_to_interrupts
@@ -46,12 +51,14 @@ MANY = 500
 PENDING = Path("parts") / "clock"
 # (patients done, documents done, patients in all)
 Progress = Callable[[int, int, int], None]
+# The page of VIEWER/ with its script and texts, at most.
+_VIEWER_BYTES = 60_000
 
 
 class Job(NamedTuple):
     """What a worker needs, small enough to be sent to it: `practice` overrides what the database says, `schema` is the path of the
     official CDA schema or empty, `clock` ISO with offset; `signing_key` and `signing_certificate` are paths, empty when nothing is
-    signed."""
+    signed; `viewer` adds the optional folder VIEWER/; `dpi` is that of `exporters.documents.Context`."""
 
     work: str
     practice: tuple[tuple[str, str], ...]
@@ -61,6 +68,8 @@ class Job(NamedTuple):
     signing_key: str = ""
     signing_certificate: str = ""
     scope: Scope = EVERYTHING
+    viewer: bool = False
+    dpi: int = 0
 
 
 class Part(NamedTuple):
@@ -72,8 +81,11 @@ class Part(NamedTuple):
     patients: int
     forms: dict[str, int]
     rungs: dict[str, int]
+    reasons: dict[str, int]
     checked: int
     documents: int
+    # Bytes of what the lot adds to VIEWER/, in a file of its own; 0 without it.
+    viewed: int = 0
 
     def members(self) -> list[Member]:
         """What the directory of the archive needs, in order, with offsets from the first."""
@@ -82,6 +94,19 @@ class Part(NamedTuple):
     def inner(self) -> list[Inner]:
         """What the manifest needs, in order."""
         return [Inner(*i) for i in self._index()["inner"]]
+
+    def held(self) -> list[list[int]]:
+        """Rows, cells that are not empty, and documents of each patient, in order."""
+        found: list[list[int]] = self._index()["held"]
+        return found
+
+    def beside(self) -> list[int]:
+        """Bytes that each patient adds to the optional folders, at most."""
+        return weights(self._index()["viewer"]) if self.viewed else [0] * self.patients
+
+    def shown(self, start: int, stop: int, number: int) -> Shown:
+        """What patients `start` to `stop` of the lot, counted from `number` in their archive, add to VIEWER/."""
+        return Shown(_viewed(Path(self.file)), lambda: self._index()["viewer"], start, stop, number)
 
     def _index(self) -> Any:
         return orjson.loads(Path(self.file).with_suffix(".json").read_bytes())
@@ -94,10 +119,19 @@ class _Worker:
         self.base = canonical.connect(Path(job.work), memory="256MB", scope=job.scope)
         self.ctx = open_context(job, self.base, many)
         self.folder = Path(job.work) / "bodies"
+        self.job = job
+        rows = (
+            self.base.sql(f"SELECT {TABLES['practitioner'].select} FROM practitioner").fetchall() if job.viewer else []
+        )
+        self.people = people(map(ROW["practitioner"]._make, rows))
 
     def body(self, digest: str) -> bytes | None:
         """A body whose bytes have that SHA-256; None when the store lost or spoilt it."""
         return read_body(self.folder, digest)
+
+
+def _viewed(part: Path) -> Path:
+    return part.with_suffix(".viewer")
 
 
 _worker: _Worker | None = None
@@ -126,7 +160,7 @@ def open_context(job: Job, base: Any, many: bool = False) -> Context:
     ]
     schema = etree.XMLSchema(etree.parse(job.schema)) if job.schema else None
     return documents.context(
-        practice, people, datetime.fromisoformat(job.clock), job.software, schema, _acceptor(job) if many else None
+        practice, people, datetime.fromisoformat(job.clock), job.software, schema, _acceptor(job) if many else None, job.dpi
     )
 
 
@@ -191,13 +225,20 @@ def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
         ).fetchall()
     }
     stamp = zip_stream.dos_time(worker.ctx.clock.replace(tzinfo=None))
-    part = Part(str(path), 0, lot.patients, {}, {}, 0, 0)
+    part = Part(str(path), 0, lot.patients, {}, {}, {}, 0, 0)
     members: list[Member] = []
     inner: list[Inner] = []
+    held: list[tuple[int, int, int]] = []
     offset = checked = count = 0
-    with files.replacing(path) as file:
+    with ExitStack() as stack:
+        file = stack.enter_context(files.replacing(path))
+        seen = None
+        if worker.job.viewer:
+            framed = optional_part.Framed(stack.enter_context(files.replacing(_viewed(path))), stamp)
+            # The record of one patient is read without software: its copies stand beside the page too.
+            seen = Viewed(framed, worker.ctx, worker.people, worker.job.scope.kind == "UNITAIRE")
         for number, patient, record in canonical.patients(worker.base, lot):
-            one = patient_archive.build(worker.ctx, number, patient, record, *states[patient.key], worker.body)
+            one = patient_archive.build(worker.ctx, patient, record, *states[patient.key], worker.body)
             name = f"PAT{number:05d}.ZIP"
             member = Member(name, zip_stream.STORED, zip_stream.crc(one.data), len(one.data), len(one.data), offset)
             head = zip_stream.local_header(member, stamp)
@@ -206,14 +247,24 @@ def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
             offset += len(head) + len(one.data)
             members.append(member)
             inner.append(Inner(name, one.patient_id, len(one.data), hashlib.sha256(one.data).hexdigest()))
-            count += len({line.document for line in one.lines})
+            if seen is not None:
+                seen.add(number, patient, record, states[patient.key][0], one, inner[-1])
+            held.append((*_held(patient, record), len({line.document for line in one.lines})))
+            count += held[-1][-1]
             checked += _count(one.lines, part)
     part = part._replace(length=offset, patients=len(inner), checked=checked, documents=count)
-    files.write(
-        path.with_suffix(".json"),
-        orjson.dumps({**part._asdict(), "members": [list(m) for m in members], "inner": [list(i) for i in inner]}),
-    )
+    index: dict[str, Any] = {"members": [list(m) for m in members], "inner": [list(i) for i in inner], "held": held}
+    if seen is not None:
+        part = part._replace(viewed=seen.framed.length)
+        index["viewer"] = seen.index()
+    files.write(path.with_suffix(".json"), orjson.dumps({**part._asdict(), **index}))
     return part
+
+
+def _held(patient: Any, record: dict[str, list[Any]]) -> tuple[int, int]:
+    """Rows of a record, and its cells that are not empty."""
+    rows = [patient, *(row for rows in record.values() for row in rows)]
+    return len(rows), sum(len(row) - row.count(None) for row in rows)
 
 
 def _count(lines: list[Line], part: Part) -> int:
@@ -221,6 +272,8 @@ def _count(lines: list[Line], part: Part) -> int:
         part.forms[line.form] = part.forms.get(line.form, 0) + 1
         if line.rung:
             part.rungs[line.rung] = part.rungs.get(line.rung, 0) + 1
+        for reason in line.reasons:
+            part.reasons[f"{line.rung} {reason}"] = part.reasons.get(f"{line.rung} {reason}", 0) + 1
     return sum(line.checked for line in lines)
 
 
@@ -233,7 +286,9 @@ def _finished(folder: Path, lot: Lot) -> Part | None:
         part = Part(**{name: found[name] for name in Part._fields})._replace(file=str(index.with_suffix(".part")))
         whole = index.with_suffix(".part").stat().st_size == part.length and part.patients == lot.patients == len(
             part.members()
-        ) == len(part.inner())
+        ) == len(part.inner()) == len(part.held())
+        if whole and part.viewed:
+            whole = _viewed(Path(part.file)).stat().st_size == part.viewed == part._index()["viewer"]["length"]
         return part if whole else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -319,9 +374,11 @@ def assemble(
     *,
     status: str = "COMPLETE",
     password: bytes | None = None,
+    division: Division = WHOLE,
 ) -> dict[str, Any]:
     """Write `out/PA….ZIP` and `out/PA….ZIP.sha256`; the export's facts, also kept where `facts_of` says. `password` opens the
-    signing key."""
+    signing key. By `division` there may be several archives, whose names are a second apart, and a set manifest beside them; encrypted
+    ones bear one more suffix, and nothing of them stands in `out` in clear: what is not encrypted yet is in the work folder."""
     work = Path(job.work)
     signer = signer_of(job, password)
     files.private_folder(out)
@@ -342,50 +399,60 @@ def assemble(
     ctx, transverse_counts, orphans, asked = canonical.bounded(work, practice, job.scope)
     # PORT-04: a contact is always published, that of the practice when the settings name none.
     contact = {k: contact.get(k) or getattr(ctx.practice, k) or "" for k in ("name", "email", "phone")}
-    name = f"PA{ctx.clock:%Y%m%dT%H%M%S}.ZIP"
-    patients = sum(part.patients for part in found)
-    transverse_line = Inner("TRANSVERSE.ZIP", "", holder.stat().st_size, _digest(holder))
-
-    def inner() -> Iterator[Inner]:
-        for part in found:
-            yield from part.inner()
-        yield transverse_line
-
-    described = b"".join(manifest(ctx.practice, contact, job.software, ctx.clock, job.scope, status, inner(), patients))
-    target = out / name
-    with files.replacing(target) as file:
-        hashing = _Hashing(file)
-        outer = ZipStream(hashing, ctx.clock.replace(tzinfo=None))  # type: ignore[arg-type]
-        outer.add("README.TXT", _readme(ctx, name, patients, contact, signer is not None, job.scope))
-        outer.add("MANIFEST.XML", described)
-        if signer is not None:
-            outer.add_text(
-                "SIGN.XML",
-                seal.seal(
-                    signer,
-                    export_id(ctx.practice.oid, ctx.clock, job.scope),
-                    ctx.clock,
-                    hashlib.sha256(described).hexdigest(),
-                    lambda: ((i.name, i.sha256) for i in inner()),
-                ),
+    if division.delivery and division.delivery.number < division.delivery.of:
+        canonical.keep_delivered(work, division.delivery.name, job.scope)
+    described = list(
+        documentation.files(
+            extraction["cells"], extraction["unserved"], job.software, bool(job.schema), signer is not None, _sum(p.rungs for p in found)
+        )
+    )
+    fixed = _fixed(described, signer) + (_VIEWER_BYTES if job.viewer else 0)
+    planned = archive_set.plan(found, division, fixed + holder.stat().st_size, fixed + 5000)
+    alone = len(planned) == 1 and division.delivery is None
+    base_name = _archive_name(ctx.clock)
+    written: list[Written] = []
+    for rank, one in enumerate(planned, 1):
+        moment = ctx.clock + timedelta(seconds=rank - 1)
+        name = _archive_name(moment)
+        if rank == 1:
+            shared: Path | bytes = holder
+        else:
+            shared = transverse.elsewhere(ctx, ctx.clock, base_name)
+        told = _Own(
+            name,
+            contact,
+            "PARTIAL" if status == "COMPLETE" and not alone else status,
+            export_id(ctx.practice.oid, moment, job.scope),
+            () if alone else _of_set(rank, len(planned), base_name, division.delivery),
+            _optional(job, ctx, name, found, one),
+        )
+        suffix = division.recipient.suffix if division.recipient else ""
+        target = out / f"{name}{suffix}"
+        with files.replacing(target) as file:
+            outside = _Hashing(file)
+            sealed = division.recipient.sealed(outside) if division.recipient else None
+            hashing = _Hashing(sealed) if sealed else outside
+            _write(hashing, job, ctx, one, told, described, shared, signer)
+            if sealed:
+                sealed.finish()
+            digest, delivered = hashing.digest.hexdigest(), outside.digest.hexdigest()
+        beside = f"{delivered}  {target.name}\n" + (f"{digest}  {name}\n" if suffix else "")
+        files.write(out / f"{target.name}.sha256", beside.encode())
+        counts = [0, 0, 0]
+        for part in one.slices:
+            for held in part.held():
+                counts = [a + b for a, b in zip(counts, held, strict=True)]
+        written.append(
+            Written(
+                name, target.name, digest, delivered, target.stat().st_size, one.patients, counts[0], counts[1], counts[2]
             )
-        for path, data in documentation.files(
-            extraction["cells"], extraction["unserved"], job.software, bool(job.schema), signer is not None
-        ):
-            outer.add(path, data)
-        size = holder.stat().st_size
-        member = Member("TRANSVERSE.ZIP", zip_stream.STORED, _crc(holder), size, size, 0)
-        head = zip_stream.local_header(member, zip_stream.dos_time(ctx.clock.replace(tzinfo=None)))
-        outer.add_framed([member], len(head) + size, _chunks(holder, head))
-        for part in found:
-            outer.add_framed(part.members(), part.length, _chunks(Path(part.file)))
-        outer.finish()
-        digest = hashing.digest.hexdigest()
-    files.write(out / f"{name}.sha256", f"{digest}  {name}\n".encode())
+        )
+    set_name = "" if alone else _write_set(job, ctx, out, planned, written, division.delivery)
+    patients = sum(part.patients for part in found)
     facts = {
-        "archive": name,
-        "sha256": digest,
-        "size": target.stat().st_size,
+        "archive": written[0].file,
+        "sha256": written[0].file_sha256,
+        "size": sum(one.size for one in written),
         "clock": job.clock,
         "software": job.software,
         "type": job.scope.kind,
@@ -396,15 +463,164 @@ def assemble(
         "source_documents": asked,
         "forms": _sum(p.forms for p in found),
         "rungs": _sum(p.rungs for p in found),
+        "rung_reasons": _sum(p.reasons for p in found),
         "checked": sum(p.checked for p in found),
         "schema_checked": bool(job.schema),
         "signed": signer is not None,
         "signatory": signer.subject if signer else "",
         "transverse": transverse_counts,
+        "archives": [one._asdict() for one in written],
+        "set": set_name,
+        "encryption": division.recipient.format if division.recipient else "",
+        # A patient is never split, nor the transverse data: such an archive is larger than asked.
+        "oversize": [one.file for one in written if 0 < division.part_size < one.size],
+        "viewer": job.viewer,
     }
     files.write(facts_of(work, job.scope), orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     shutil.rmtree(work / "parts", ignore_errors=True)
     return facts
+
+
+class _Own(NamedTuple):
+    """What an archive says of itself: name, contact, status, export identifier, of which set it is, optional folders."""
+
+    name: str
+    contact: dict[str, str]
+    status: str
+    identifier: str
+    of_set: tuple[str, ...]
+    optional: list[optional_part.Folder]
+
+
+def _archive_name(moment: datetime) -> str:
+    return f"PA{moment:%Y%m%dT%H%M%S}.ZIP"
+
+
+def _fixed(described: list[tuple[str, bytes]], signer: seal.Signer | None) -> int:
+    """Bytes of an archive without patients, at most and but for TRANSVERSE.ZIP: README, the head of the manifest, the signature with its
+    certificates, the documentation."""
+    chain = sum(len(der) for der in signer.chain) * 2 if signer else 0
+    return 20_000 + chain + sum(len(zip_stream.deflate(data)) + 2 * len(path) + 150 for path, data in described)
+
+
+def _of_set(rank: int, count: int, first: str, delivery: Delivery | None) -> tuple[str, ...]:
+    """Lines of the README for an archive of a set, and the comment of its manifest."""
+    told = [f"Archive {rank} sur {count} d'un ensemble ; {first.removesuffix('.ZIP')}{SUFFIX} en donne la liste."]
+    if delivery:
+        told.append(f"Remise {delivery.number} sur {delivery.of} d'une demande en phases.")
+        if delivery.number < delivery.of:
+            told.append("Elle porte les patients actifs depuis moins de deux ans ; les autres suivront.")
+    return tuple(told)
+
+
+def _write(
+    file: Any,
+    job: Job,
+    ctx: Context,
+    planned: Planned,
+    told: _Own,
+    described: list[tuple[str, bytes]],
+    shared: Path | bytes,
+    signer: seal.Signer | None,
+) -> None:
+    """One archive: README, MANIFEST, SIGN, DOCUMENTATION, TRANSVERSE.ZIP (`shared`), patients, optional folders."""
+    stamp = zip_stream.dos_time(ctx.clock.replace(tzinfo=None))
+    data = shared if isinstance(shared, bytes) else b""
+    size = len(data) if isinstance(shared, bytes) else shared.stat().st_size
+    digest = hashlib.sha256(data).hexdigest() if isinstance(shared, bytes) else _digest(shared)
+    transverse_line = Inner("TRANSVERSE.ZIP", "", size, digest)
+
+    def inner() -> Iterator[Inner]:
+        yield from planned.inner()
+        yield transverse_line
+
+    comment = " ".join(filter(None, (optional_part.comment(told.optional), *told.of_set)))
+    listed = b"".join(
+        manifest(
+            ctx.practice,
+            told.contact,
+            job.software,
+            told.identifier,
+            job.scope,
+            told.status,
+            inner(),
+            planned.patients,
+            comment,
+        )
+    )
+    outer = ZipStream(file, ctx.clock.replace(tzinfo=None))
+    outer.add("README.TXT", _readme(ctx, planned.patients, told, signer is not None, job.scope))
+    outer.add("MANIFEST.XML", listed)
+    if signer is not None:
+        outer.add_text(
+            "SIGN.XML",
+            seal.seal(
+                signer,
+                told.identifier,
+                ctx.clock,
+                hashlib.sha256(listed).hexdigest(),
+                lambda: ((i.name, i.sha256) for i in inner()),
+            ),
+        )
+    for path, text in described:
+        outer.add(path, text)
+    check = zip_stream.crc(data) if isinstance(shared, bytes) else _crc(shared)
+    member = Member("TRANSVERSE.ZIP", zip_stream.STORED, check, size, size, 0)
+    head = zip_stream.local_header(member, stamp)
+    outer.add_framed(
+        [member], len(head) + size, iter((head, data)) if isinstance(shared, bytes) else _chunks(shared, head)
+    )
+    for part in planned.slices:
+        part.write(outer, stamp)
+    for folder in told.optional:
+        folder.write(outer)
+    outer.finish()
+
+
+def _write_set(
+    job: Job, ctx: Context, out: Path, planned: list[Planned], written: list[Written], delivery: Delivery | None
+) -> str:
+    """The set manifest; its name. That of a phased request goes on with what the earlier delivery told."""
+    name = f"{_archive_name(ctx.clock).removesuffix('.ZIP')}{SUFFIX}"
+    kept = Path(job.work) / canonical.DELIVERIES / f"{delivery.name}.json" if delivery else None
+    before: dict[str, Any] = {}
+    if kept is not None and delivery and delivery.number > 1:
+        try:
+            before = orjson.loads(kept.read_bytes())
+        except OSError:
+            raise WorkMissing(path=Path(job.work).name, what="set manifest of the first delivery", command="request run") from None
+    number = delivery.number if delivery else 1
+    head = {
+        "set": before.get("set") or export_id(ctx.practice.oid, ctx.clock, job.scope),
+        "issuer": ctx.practice.oid,
+        "software": job.software,
+        "clock": job.clock,
+        "type": job.scope.kind,
+        "delivery": number,
+        "deliveries": delivery.of if delivery else 1,
+        "rest_due": delivery.rest_due if delivery and number < delivery.of else "",
+    }
+    archive_set.write_manifest(
+        out / name,
+        head,
+        before.get("archives", []),
+        [(one, plan.inner) for one, plan in zip(written, planned, strict=True)],
+        number,
+    )
+    if kept is not None and number == 1:
+        files.write(kept, (out / name).read_bytes())
+    return name
+
+
+def _optional(
+    job: Job, ctx: Context, archive: str, found: list[Part], planned: Planned
+) -> list[optional_part.Folder]:
+    """The optional folders of an archive that the job asks for."""
+    if not job.viewer:
+        return []
+    lots = {part.file: part for part in found}
+    shown = [lots[one.lot.file].shown(one.start, one.stop, one.number) for one in planned.slices]
+    return [viewer_folder(ctx.practice.name, ctx.clock.date().isoformat(), archive, shown)]
 
 
 def facts_of(work: Path, scope: Scope) -> Path:
@@ -420,10 +636,14 @@ def export(
     workers: int = 2,
     progress: Progress = lambda patients, documents, total: None,
     password: bytes | None = None,
+    division: Division = WHOLE,
 ) -> dict[str, Any]:
-    """Parts of every bucket, then the archive."""
+    """Parts of every bucket, then the archive, or those of the division."""
     signer_of(job, password)
-    return assemble(job, parts(job, range(BUCKETS), workers, progress), out, contact, password=password)
+    division.budget()
+    return assemble(
+        job, parts(job, range(BUCKETS), workers, progress), out, contact, password=password, division=division
+    )
 
 
 class _Hashing:
@@ -474,11 +694,17 @@ _SIGNED = (
     "   . SIGN.XML est la signature XAdES de MANIFEST.XML et des archives qu'il liste. Elle se verifie avec les",
     "     certificats de l'IGC Sante, absente de la liste de confiance europeenne : un lecteur courant peut la dire inconnue.",
 )
+_VIEWED = (
+    "   . VIEWER/index.html s'ouvre dans un navigateur, une fois l'archive extraite : lecture des dossiers, sans reseau.",
+    "     Ce dossier est facultatif : le retirer ne change rien au reste.",
+)
 _UNSIGNED = ("   . Cette archive n'est pas signee (pas de SIGN.XML).",)
 
 
 def _told(scope: Scope) -> list[str]:
     """What a scope takes and leaves, for who opens the archive."""
+    if scope.active_since or scope.after:
+        return ["   . Portee MASSIF, en phases : notes personnelles, agenda et traces d'acces compris."]
     if scope.kind == "MASSIF":
         return ["   . Portee MASSIF : tous les dossiers, notes personnelles, agenda et traces d'acces compris."]
     if scope.kind == "UNITAIRE":
@@ -502,7 +728,8 @@ def _told(scope: Scope) -> list[str]:
     return [*told, f"     Sans : {absent}."]
 
 
-def _readme(ctx: Context, name: str, count: int, contact: dict[str, str], signed: bool, scope: Scope) -> bytes:
+def _readme(ctx: Context, count: int, told: _Own, signed: bool, scope: Scope) -> bytes:
+    name, contact, optional = told.name, told.contact, told.optional
     return readme(
         [
             *issuer_lines(ctx),
@@ -518,6 +745,8 @@ def _readme(ctx: Context, name: str, count: int, contact: dict[str, str], signed
             "   . Chaque PATnnnnn.ZIP est le dossier complet d'un patient (IHE XDM) et s'ouvre seul.",
             "   . DOCUMENTATION decrit tous les fichiers ; un lecteur peut etre ecrit a partir d'elle seule.",
             f"   . L'empreinte du fichier entier est livree a cote : {name}.sha256",
+            *(f"   . {line}" for line in told.of_set),
+            *(_VIEWED if optional else ()),
             *_told(scope),
             *(_SIGNED if signed else _UNSIGNED),
             "",
@@ -530,6 +759,7 @@ def _readme(ctx: Context, name: str, count: int, contact: dict[str, str], signed
             "      DOCUMENTATION",
             "      TRANSVERSE.ZIP",
             f"      PAT00001.ZIP ... PAT{count:05d}.ZIP",
+            *(f"      {folder.name} (facultatif)" for folder in optional),
         ]
     )
 
@@ -545,6 +775,8 @@ def job_of(
     signing_key: Path | None = None,
     signing_certificate: Path | None = None,
     scope: Scope = EVERYTHING,
+    viewer: bool = False,
+    dpi: int = 0,
 ) -> Job:
     """A job from settings; the clock becomes local time of the practice."""
     return Job(
@@ -556,4 +788,6 @@ def job_of(
         str(signing_key or ""),
         str(signing_certificate or ""),
         scope,
+        viewer,
+        dpi,
     )

@@ -13,6 +13,7 @@ import orjson
 
 from transvase.exporters.documents import EXTENSION, Context
 from transvase.exporters.patient_archive import issuer_lines
+from transvase.formats import zip_stream
 from transvase.formats.ascii_text import readme
 from transvase.formats.zip_stream import ZipStream
 from transvase.model.clock import parse, utc14
@@ -86,6 +87,13 @@ def write(
     counts["orphan bodies"] = len(held)
     zip_file.finish()
     return counts
+
+
+def elsewhere(ctx: Context, clock: datetime, archive: str) -> bytes:
+    """TRANSVERSE.ZIP of a following archive of a set: a README that says which archive holds the data, since PORT-66 wants one."""
+    told = [f"   . Les donnees transverses de l'ensemble sont dans {archive}."]
+    text = readme([*issuer_lines(ctx), "Instructions :", "==============", *told])
+    return zip_stream.build([("README.TXT", text, True)], clock.replace(tzinfo=None))
 
 
 def line(row: Any) -> bytes:

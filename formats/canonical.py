@@ -14,6 +14,7 @@ import orjson
 import pyarrow.parquet as pq
 
 from transvase.errors import ExtractionStale, WorkMissing
+from transvase.formats import files
 from transvase.formats.selection import conditions
 from transvase.model.record import ROW, Record
 from transvase.model.request import EVERYTHING, Scope
@@ -21,6 +22,9 @@ from transvase.model.slot import Lot, lots
 from transvase.model.tables import TABLES
 
 Answer = TypeVar("Answer")
+
+# What the deliveries of phased requests held, in the work folder: keys of patients, and the set manifest of the first.
+DELIVERIES = "deliveries"
 
 _MEMORY = ("96MB", "768MB", "6GB")
 
@@ -71,6 +75,12 @@ def connect(
             base.execute(f"CREATE VIEW all_{name} AS FROM {file}").fetchall()
         else:
             base.execute(f"CREATE VIEW {name} AS FROM {file}").fetchall()
+    if scope.after:
+        held = work / DELIVERIES / f"{scope.after}.parquet"
+        if not held.is_file():
+            base.close()
+            raise WorkMissing(path=work.name, what="list of patients delivered first", command="request run")
+        base.execute(f"CREATE TABLE delivered AS FROM read_parquet({literal(held)})").fetchall()
     if kept:
         # The patients are settled once: every other table is read again for each lot.
         base.execute(
@@ -95,6 +105,13 @@ def bounded(work: Path, ask: Callable[[duckdb.DuckDBPyConnection], Answer], scop
                 if memory == _MEMORY[-1]:
                     raise
     raise AssertionError("the last try returns or raises")
+
+
+def keep_delivered(work: Path, name: str, scope: Scope) -> None:
+    """Keep the keys of the patients of a scope under a name, for the delivery of the others."""
+    target = files.private_folder(work / DELIVERIES) / f"{name}.parquet"
+    with connect(work, scope=scope) as base, files.replacing(target) as file:
+        pq.write_table(base.sql("SELECT key FROM patient ORDER BY slot, key").to_arrow_table(), file)
 
 
 def plan(base: duckdb.DuckDBPyConnection, most: int) -> list[Lot]:

@@ -4,7 +4,7 @@ check select by these.
 
 from __future__ import annotations
 
-from transvase.model.request import FOLLOWS, Scope
+from transvase.model.request import ACTIVITY, FOLLOWS, Scope
 from transvase.model.tables import TABLES
 
 
@@ -25,9 +25,9 @@ def _period(scope: Scope, column: str) -> list[str]:
 
 def conditions(scope: Scope) -> dict[str, str]:
     """Condition by table, without those that leave whole; none for the whole practice. In them `all_<table>` is a whole table and
-    `patient` the patients of the scope."""
+    `patient` the patients of the scope; `delivered` those of the deliveries that `scope.after` names."""
     if scope.kind == "MASSIF":
-        return {}
+        return _phase(scope)
     patients = _patients(scope)
     out = {"patient": patients}
     for name, table in TABLES.items():
@@ -48,6 +48,29 @@ def conditions(scope: Scope) -> dict[str, str]:
             tests.append(f"{owner} IN (SELECT key FROM all_{owner} WHERE {' AND '.join(own)})")
         if tests:
             out[name] = " AND ".join(tests)
+    return out
+
+
+def _phase(scope: Scope) -> dict[str, str]:
+    """Conditions of one delivery of a phased request. Rows of nobody known leave with the last one, so that none is left out; what
+    belongs to the practice leaves with each, since each is complete in itself."""
+    if not scope.active_since and not scope.after:
+        return {}
+    out = {}
+    if scope.active_since:
+        since = Scope("CIBLE", start=scope.active_since)
+        active = " UNION ".join(
+            f"SELECT patient FROM all_{name} WHERE patient IS NOT NULL AND {' AND '.join(_period(since, TABLES[name].dated))}"
+            for name in ACTIVITY
+        )
+        out["patient"] = f"key IN ({active})"
+        mine = "patient IN (SELECT key FROM patient)"
+    else:
+        out["patient"] = "key NOT IN (SELECT key FROM delivered)"
+        mine = "(patient IS NULL OR patient NOT IN (SELECT key FROM delivered))"
+    for name, table in TABLES.items():
+        if table.of_patient and name != "patient":
+            out[name] = f"(patient IS NULL OR {mine})" if name == "correspondent" else mine
     return out
 
 

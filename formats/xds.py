@@ -13,7 +13,9 @@ from transvase.formats.cda import Coded
 APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
 HAS_MEMBER = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
 REPLACES = "urn:ihe:iti:2007:AssociationType:RPLC"
+DELETED = "urn:asip:ci-sis:2010:StatusType:Deleted"
 SIGNS = "urn:ihe:iti:2007:AssociationType:signs"
+UPDATES_AVAILABILITY = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
 # Slot of ours: XDS has no attribute for the name a document had in the practice (PORT-49, decision in the reference README).
 ORIGINAL_FILE_NAME = "urn:transvase:originalFileName"
 

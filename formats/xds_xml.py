@@ -21,6 +21,7 @@ from transvase.formats.xds import (
     ORIGINAL_FILE_NAME,
     REPLACES,
     SIGNS,
+    UPDATES_AVAILABILITY,
     Association,
     Author,
     DocumentEntry,
@@ -110,6 +111,20 @@ def submit_objects_request(
     )
     parts.append("</rim:RegistryObjectList></lcm:SubmitObjectsRequest>")
     return "".join(parts)
+
+
+def availability_request(submission: SubmissionSet, target: str, original: str, new: str) -> str:
+    """The request that changes the status of a registered entry, of entryUUID `target`, from one to another (ITI-57; sheet
+    dmp-transactions.md, 9): a set without documents and one association. `MetadataUnwritable` for a forbidden character."""
+    set_id, stem = "SubmissionSet01", "SubmissionSet01_"
+    slots = _slot("OriginalStatus", (original,)) + _slot("NewStatus", (new,))
+    return (
+        f'<lcm:SubmitObjectsRequest xmlns:lcm="{LCM}" xmlns:rim="{RIM}"><rim:RegistryObjectList>'
+        f"{_package(submission, set_id, stem, for_xdm=False)}"
+        f'<rim:Association id="{stem}1000" objectType="{_ASSOCIATION}" associationType="{UPDATES_AVAILABILITY}" '
+        f'sourceObject="{set_id}" targetObject="{_q(target)}">{slots}</rim:Association>'
+        "</rim:RegistryObjectList></lcm:SubmitObjectsRequest>"
+    )
 
 
 class _Forbidden(Exception):

@@ -27,6 +27,7 @@ _STATUS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:"
 _RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
 _HL7 = "{urn:hl7-org:v3}"
 _RS = "{urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0}"
+_PATIENT = "urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427"
 _UNIQUE = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab"
 # Doubts that a service at work gives: it knows the document, or took it in part. The others may be an outage.
 AT_WORK = frozenset(
@@ -83,6 +84,8 @@ class Entry(NamedTuple):
     entry_uuid: str
     sha1: str
     status: str
+    # CX under which it stands: what the record says now may be another.
+    patient: str = ""
 
 
 class Found(NamedTuple):
@@ -141,6 +144,16 @@ class Dmp:
     def submit(self, content_type: str, parts: Iterable[bytes], length: int, message_id: str) -> Answer:
         """Send an ITI-41 message whose MessageID is `message_id`. CertificateRefused when TLS refuses us or the server's certificate."""
         status, headers, body, failure = self._post("repository", content_type, parts, length)
+        if failure:
+            return Answer("not_sent" if failure == "unreachable" else "doubt", failure)
+        answer = read_answer(status, headers, body, message_id)
+        if answer.code == STALE:
+            self.close()
+        return answer
+
+    def update(self, content_type: str, parts: Iterable[bytes], length: int, message_id: str) -> Answer:
+        """Send an ITI-57, a change of metadata, whose MessageID is `message_id`."""
+        status, headers, body, failure = self._post("registry", content_type, parts, length)
         if failure:
             return Answer("not_sent" if failure == "unreachable" else "doubt", failure)
         answer = read_answer(status, headers, body, message_id)
@@ -310,19 +323,14 @@ def read_found(body: bytes, message_id: str = "") -> Found:
         return Found(False, {}, response)
     entries = {}
     for node in response.iter(f"{_RIM}ExtrinsicObject"):
-        unique = next(
-            (
-                i.get("value", "")
-                for i in node.iter(f"{_RIM}ExternalIdentifier")
-                if i.get("identificationScheme") == _UNIQUE
-            ),
-            "",
-        )
+        named = {i.get("identificationScheme"): i.get("value", "") for i in node.iter(f"{_RIM}ExternalIdentifier")}
+        unique = named.get(_UNIQUE, "")
         sha1 = ""
         for slot in node.iter(f"{_RIM}Slot"):
             if slot.get("name") == "hash":
                 value = next(slot.iter(f"{_RIM}Value"), None)
                 sha1 = (value.text or "").strip().lower() if value is not None else ""
         if unique:
-            entries[unique] = Entry(unique, node.get("id", ""), sha1, node.get("status", "").rsplit(":", 1)[-1])
+            status = node.get("status", "").rsplit(":", 1)[-1]
+            entries[unique] = Entry(unique, node.get("id", ""), sha1, status, named.get(_PATIENT, ""))
     return Found(True, entries)

@@ -1,5 +1,5 @@
-"""What an operator does to the ledger: try again, leave aside. Each act is an event with its instant and a code, never a free text,
-since a text may name a patient. Who acted is not kept: the ledger knows no accounts.
+"""What an operator does to the ledger: try again, leave aside, have deleted. Each act is an event with its instant and a code, never a
+free text, since a text may name a patient. Of a deletion the operator's reference is kept.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from transvase.errors import Said
-from transvase.ledger.states import NEXT, REOPENED, State
+from transvase.ledger.states import LEAVING, NEXT, REOPENED, State
 from transvase.ledger.submissions import Ledger, Step, Submission
 
 # Code of the event of a retry.
@@ -17,6 +17,13 @@ REASONS: dict[str, Said] = {
     "elsewhere": Said("déjà au DMP par un autre moyen", "in the DMP already by other means"),
     "withheld": Said("retenu par le professionnel", "withheld by the professional"),
     "unfit": Said("ne peut pas être corrigé", "cannot be mended"),
+}
+# Why what was fed is deleted.
+DELETIONS: dict[str, Said] = {
+    "identity": Said("identité corrigée ou dégradée depuis", "identity corrected or downgraded since"),
+    "patient": Said("document d'un autre patient", "document of another patient"),
+    "error": Said("document fait par erreur", "document made in error"),
+    "request": Said("demande du patient, retenue par le professionnel", "asked for by the patient, granted by the professional"),
 }
 _SKIPPED_FROM: tuple[State, ...] = tuple(s for s, e in NEXT if e == "skip")
 
@@ -41,4 +48,21 @@ def skip(ledger: Ledger, at: datetime, document: str, reason: str) -> list[Submi
     with ledger.feeding():
         found = ledger.select(_SKIPPED_FROM, document)
         ledger.record([Step(s.id, "skip", reason) for s in found], at)
+    return found
+
+
+def delete(ledger: Ledger, at: datetime, document: str, by: str, reason: str) -> list[Submission]:
+    """Have what this practice fed of a document deleted (TD3.3c): `by` is the operator's reference, `reason` a key of DELETIONS. Nothing
+    of it leaves any more: its versions that wait are left aside. What is to be deleted, as it was; nothing when no version stands in the
+    registry by our account or when one is in doubt. FeederLocked while a feeder runs."""
+    if reason not in DELETIONS:
+        raise ValueError("unknown reason")
+    with ledger.feeding():
+        if ledger.select(("submitted", "to_query", *LEAVING), document):
+            return []
+        found = ledger.select(("registered",), document)
+        steps = [Step(s.id, "delete", reason, by=by) for s in found]
+        if found:
+            steps += [Step(s.id, "skip", "withheld") for s in ledger.select(_SKIPPED_FROM, document)]
+        ledger.record(steps, at)
     return found

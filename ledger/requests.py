@@ -17,13 +17,15 @@ import orjson
 from transvase.errors import OutputUnwritable
 from transvase.formats import files
 from transvase.ledger.submissions import chained
-from transvase.model.request import Due, Scope, due
+from transvase.model.request import Due, Scope, active_since, due
 
 REQUESTS = "requests.sqlite"
 # By which means it came, with a certain date (PORT-12).
 MEANS = ("logiciel", "courriel", "ticket", "courrier", "requisition")
 # A deadline nearer than this is announced.
 NEAR = timedelta(hours=48)
+# Deliveries of a phased request: the active patients, then the others.
+PHASES = 2
 EVENTS = ("received", "acknowledged", "started", "delivered", "failed", "cancelled")
 
 _SCHEMA = """
@@ -44,7 +46,7 @@ CREATE TRIGGER IF NOT EXISTS event_stays BEFORE DELETE ON event BEGIN SELECT RAI
 
 class Request(NamedTuple):
     """A request and where it stands. `author` is the key or identifier of the professional who asks; `events` are (instant, event,
-    facts) in order."""
+    facts) in order; `rest_due` when the second delivery of a phased request is due (PORT-08), None for one that is not."""
 
     number: int
     author: str
@@ -53,11 +55,42 @@ class Request(NamedTuple):
     recipient: str
     scope: Scope
     events: tuple[tuple[datetime, str, dict[str, Any]], ...]
+    rest_due: datetime | None = None
 
     @property
     def state(self) -> str:
-        """The last event."""
-        return self.events[-1][1]
+        """The last event; `phase` when the first delivery of a phased request is made and the rest awaited."""
+        last = self.events[-1][1]
+        return "phase" if last == "delivered" and not self.whole else last
+
+    @property
+    def deliveries(self) -> list[datetime]:
+        """When each delivery was made."""
+        return [moment for moment, name, _ in self.events if name == "delivered"]
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was delivered."""
+        return len(self.deliveries) >= (1 if self.rest_due is None else PHASES)
+
+    @property
+    def list_name(self) -> str:
+        """Under which name the work folder keeps what its first delivery held."""
+        return f"demande-{self.number:06d}"
+
+    @property
+    def next_scope(self) -> Scope:
+        """What its next delivery takes (PORT-08): of a phased request the active patients, then the others."""
+        if self.rest_due is None:
+            return self.scope
+        if self.deliveries:
+            return self.scope._replace(after=self.list_name)
+        return self.scope._replace(active_since=active_since(self.received))
+
+    @property
+    def awaited(self) -> datetime:
+        """When its next delivery is due; that of the last one once all are made."""
+        return self.rest_due if self.rest_due and self.deliveries else self.due.delivered
 
     @property
     def due(self) -> Due:
@@ -74,7 +107,8 @@ class Request(NamedTuple):
         return next((moment for moment, name, _ in reversed(self.events) if name == event), None)
 
     def late(self, now: datetime) -> list[str]:
-        """Deadlines missed so far: `acknowledged`, `delivered`. An immediate export has the day to be made."""
+        """Deadlines missed so far: `acknowledged`, `delivered`, `rest` (second delivery of a phased request). An immediate export has
+        the day to be made."""
         missed = []
         deadlines = self.due
         if deadlines.acknowledged is not None and self.state != "cancelled":
@@ -82,11 +116,14 @@ class Request(NamedTuple):
             if done > deadlines.acknowledged:
                 missed.append("acknowledged")
         if self.state != "cancelled":
-            done = self.at("delivered") or now
+            made = self.deliveries
+            done = made[0] if made else now
             local = done.astimezone(self.received.tzinfo)
             by_day = self.scope.kind == "UNITAIRE"
             if local.date() > deadlines.delivered.date() if by_day else done > deadlines.delivered:
                 missed.append("delivered")
+            if self.rest_due is not None and (made[1] if len(made) > 1 else now) > self.rest_due:
+                missed.append("rest")
         return missed
 
 
@@ -113,11 +150,21 @@ class Requests:
     def __exit__(self, *_: object) -> None:
         self._base.close()
 
-    def receive(self, author: str, means: str, received: datetime, recipient: str, scope: Scope) -> Request:
-        """Register a request; it takes the next number."""
+    def receive(
+        self,
+        author: str,
+        means: str,
+        received: datetime,
+        recipient: str,
+        scope: Scope,
+        rest_due: datetime | None = None,
+    ) -> Request:
+        """Register a request, phased when `rest_due` is given; it takes the next number."""
         if means not in MEANS:
             raise ValueError(f"unknown means {means}")
         facts = {"author": author, "means": means, "recipient": recipient, "scope": scope._asdict()}
+        if rest_due is not None:
+            facts["rest_due"] = rest_due.isoformat()
         with self._turn():
             number = self._base.execute("SELECT coalesce(max(request), 0) + 1 FROM event").fetchone()[0]
             self._append(number, received, "received", facts)
@@ -189,8 +236,12 @@ class Requests:
         for number, events in by_number.items():
             received, _, facts = events[0]
             # Written by `receive` from a Scope: the fields are its own.
-            scope = Scope._make(tuple(v) if isinstance(v, list) else v for v in map(facts["scope"].get, Scope._fields))
+            told = {**Scope()._asdict(), **facts["scope"]}
+            scope = Scope._make(tuple(v) if isinstance(v, list) else v for v in map(told.get, Scope._fields))
+            rest = datetime.fromisoformat(facts["rest_due"]) if "rest_due" in facts else None
             out.append(
-                Request(number, facts["author"], facts["means"], received, facts["recipient"], scope, tuple(events))
+                Request(
+                    number, facts["author"], facts["means"], received, facts["recipient"], scope, tuple(events), rest
+                )
             )
         return out

@@ -9,7 +9,19 @@ from __future__ import annotations
 from typing import Literal
 
 State = Literal[
-    "to_submit", "submitted", "to_query", "registered", "adopted", "replaced", "refused", "set_aside", "skipped"
+    "to_submit",
+    "submitted",
+    "to_query",
+    "registered",
+    "adopted",
+    "replaced",
+    "refused",
+    "set_aside",
+    "skipped",
+    "to_delete",
+    "deleting",
+    "to_confirm",
+    "deleted",
 ]
 Event = Literal[
     "send",
@@ -32,6 +44,10 @@ Event = Literal[
     "receipt",
     "returned",
     "unsure",
+    "delete",
+    "withdraw",
+    "withdrawn",
+    "kept",
 ]
 
 NEXT: dict[tuple[State, Event], State] = {
@@ -78,10 +94,25 @@ NEXT: dict[tuple[State, Event], State] = {
     ("set_aside", "present"): "registered",
     # No registry to ask and no trace of the message: a person decides.
     ("to_query", "unsure"): "set_aside",
+    # Deletion of what this practice fed (TD3.3c; sheet, 4 and 9), by an operator's act; the same order: intent, request, outcome.
+    ("registered", "delete"): "to_delete",
+    ("to_delete", "withdraw"): "deleting",
+    ("deleting", "withdrawn"): "deleted",
+    # The registry refuses: the document stands.
+    ("deleting", "kept"): "registered",
+    ("deleting", "not_sent"): "to_delete",
+    ("deleting", "doubt"): "to_confirm",
+    ("deleting", "restart"): "to_confirm",
+    # The registry was asked by uniqueId, before each deletion and after a doubt.
+    ("to_confirm", "present"): "to_delete",
+    ("to_confirm", "absent"): "deleted",
+    ("to_delete", "absent"): "deleted",
 }
 
 # States that ask for nothing more unless an operator acts, or a newer version comes.
-FINAL: tuple[State, ...] = ("registered", "adopted", "replaced", "refused", "set_aside", "skipped")
+FINAL: tuple[State, ...] = ("registered", "adopted", "replaced", "refused", "set_aside", "skipped", "deleted")
+# On the way out of the registry.
+LEAVING: tuple[State, ...] = ("to_delete", "deleting", "to_confirm")
 # What an operator's `retry` opens again.
 REOPENED: tuple[State, ...] = tuple(s for s, e in NEXT if e == "retry")
 

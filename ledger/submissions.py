@@ -1,4 +1,5 @@
-"""The ledger of submissions: one row per (document version, destination), one event per transition, in SQLite.
+"""The ledger of submissions: one row per (document version, destination), one event per transition, in a SQLite file or on a PostgreSQL
+server (`engines`).
 
 What must leave is a row here before it leaves: intent, send, outcome, in that order. Events are append-only and chained by digest.
 Only references, identifiers and codes are kept: no health data, no identity, no free text from a server.
@@ -7,72 +8,18 @@ Only references, identifiers and codes are kept: no health data, no identity, no
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from transvase.errors import FeederLocked, OutputUnwritable
-from transvase.formats.files import private_folder
+from transvase.ledger import engines
+from transvase.ledger.engines import Place
 from transvase.ledger.states import Event, State, after
 
 LEDGER = "ledger.sqlite"
 
-# Layout of the file, kept in SQLite's user_version.
-_LAYOUT = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS submission (
-  id TEXT PRIMARY KEY,           -- unique_id and destination
-  document TEXT NOT NULL,        -- key of the canonical document
-  version TEXT NOT NULL,         -- key of the canonical document_version
-  patient TEXT NOT NULL,         -- key of the canonical patient
-  destination TEXT NOT NULL,
-  unique_id TEXT NOT NULL,
-  sha1 TEXT NOT NULL DEFAULT '', -- of the bytes that were validated and sent
-  size INTEGER NOT NULL DEFAULT 0,
-  state TEXT NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0,
-  code TEXT NOT NULL DEFAULT '', -- last code of the registry
-  act TEXT NOT NULL,             -- local date of the act: the legal deadline
-  changed TEXT NOT NULL,
-  rank INTEGER NOT NULL DEFAULT 1 -- versionNumber: which version of the document replaces which
-) STRICT;
-CREATE TABLE IF NOT EXISTS event (
-  number INTEGER PRIMARY KEY,
-  submission TEXT NOT NULL REFERENCES submission (id),
-  at TEXT NOT NULL,
-  event TEXT NOT NULL,
-  state TEXT NOT NULL,
-  code TEXT NOT NULL,
-  previous TEXT NOT NULL,
-  digest TEXT NOT NULL,
-  proof TEXT NOT NULL DEFAULT ''  -- of what the row says beside its state: the plan, or the bytes sent
-) STRICT;
-CREATE TABLE IF NOT EXISTS head (
-  one INTEGER PRIMARY KEY CHECK (one = 1),
-  events INTEGER NOT NULL,
-  digest TEXT NOT NULL           -- of the last event: a tail cut off is missed
-) STRICT;
-"""
-# After the columns that an older file lacks.
-_AROUND = """
-INSERT OR IGNORE INTO head SELECT 1, count(*), coalesce((SELECT digest FROM event ORDER BY number DESC LIMIT 1), '') FROM event;
-CREATE INDEX IF NOT EXISTS submission_state ON submission (state, act);
-CREATE INDEX IF NOT EXISTS submission_document ON submission (document);
-CREATE INDEX IF NOT EXISTS event_submission ON event (submission, number);
-CREATE TRIGGER IF NOT EXISTS event_kept BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-CREATE TRIGGER IF NOT EXISTS event_stays BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-CREATE TRIGGER IF NOT EXISTS head_follows BEFORE UPDATE ON head WHEN NEW.events <> OLD.events + 1
-  BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-CREATE TRIGGER IF NOT EXISTS head_stays BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-"""
-_ADDED = {
-    "submission": "rank INTEGER NOT NULL DEFAULT 1",
-    "event": "proof TEXT NOT NULL DEFAULT ''",
-}
 _ROW = "id, document, version, patient, unique_id, sha1, state, attempts, code, act, rank, destination"
 
 
@@ -112,41 +59,24 @@ class Step(NamedTuple):
     code: str = ""
     sha1: str = ""
     size: int = 0
+    # Reference of the operator, for an act that keeps it.
+    by: str = ""
 
 
 class Ledger:
-    """The ledger file. One writer at a time holds `feeding()`; readers open it when they like.
+    """The ledger of a practice. One writer at a time holds `feeding()`; readers open it when they like.
 
-    `destinations` is the pattern (GLOB) of those that the questions and counts are about; the chain is always that of the whole file."""
+    `destinations` is the pattern (`*` for anything) of those that the questions and counts are about; the chain is always that of the
+    whole ledger. OutputUnwritable when it cannot be opened."""
 
-    def __init__(self, path: Path, destinations: str = "*") -> None:
-        self._of = destinations
-        private_folder(path.parent)
-        self.path = path
-        try:
-            self._base = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._base.execute("PRAGMA journal_mode = WAL")
-            # FULL: an intent that the disk may forget would let a document be sent twice.
-            self._base.execute("PRAGMA synchronous = FULL")
-            if self._base.execute("PRAGMA user_version").fetchone()[0] < _LAYOUT:
-                self._laid_out()
-        except sqlite3.DatabaseError as error:
-            raise OutputUnwritable(
-                path=path.name, reason=getattr(error, "sqlite_errorname", type(error).__name__)
-            ) from None
-        path.chmod(0o600)
-
-    def _laid_out(self) -> None:
-        """Create the tables, or give those of an older file what they lack, in one transaction."""
-        lacking = ""
-        for table, column in _ADDED.items():
-            names = [row[1] for row in self._base.execute(f"PRAGMA table_info({table})")]
-            if names and column.split()[0] not in names:
-                lacking += f"ALTER TABLE {table} ADD COLUMN {column};"
-        self._base.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}{lacking}{_AROUND}PRAGMA user_version = {_LAYOUT};COMMIT;")
+    def __init__(self, place: Place, destinations: str = "*") -> None:
+        # Of the wildcards of LIKE only `%` has a use here.
+        self._of = destinations.replace("_", "!_").replace("*", "%")
+        self.path = place
+        self._base = engines.opened(place)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close it."""
         self._base.close()
 
     def __enter__(self) -> Ledger:
@@ -158,26 +88,8 @@ class Ledger:
     @contextmanager
     def feeding(self) -> Iterator[None]:
         """Keep a second feeder out; the lock goes with the process, however it ends. FeederLocked."""
-        # A lock held by a database connection is released by the system when the process dies, on every system.
-        lock = sqlite3.connect(self.path.with_name(self.path.name + ".lock"), isolation_level=None, timeout=0)
-        try:
-            try:
-                lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError:
-                raise FeederLocked(path=self.path.name) from None
+        with self._base.lock():
             yield
-        finally:
-            lock.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._base.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._base.execute("ROLLBACK")
-            raise
-        self._base.execute("COMMIT")
 
     def plan(
         self, documents: Iterable[Planned], adopted: Iterable[Planned], at: datetime, destination: str = "dmp"
@@ -185,13 +97,13 @@ class Ledger:
         """Add what is not there yet: documents to send, and those a former software sent (state adopted). How many were new."""
         stamp = at.isoformat()
         new = 0
-        with self._transaction():
+        with self._base.transaction():
             for state, rows in (("to_submit", documents), ("adopted", adopted)):
                 for row in rows:
                     ident = f"{row.unique_id} {destination}"
                     cursor = self._base.execute(
-                        "INSERT OR IGNORE INTO submission (id, document, version, patient, destination, unique_id, state, act, changed, rank) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        "INSERT INTO submission (id, document, version, patient, destination, unique_id, state, act, changed, rank) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                         (
                             ident,
                             row.document,
@@ -216,7 +128,7 @@ class Ledger:
 
         What becomes registered replaces, in the same transaction, the older versions of its document that were in force."""
         stamp = at.isoformat()
-        with self._transaction():
+        with self._base.transaction():
             for step in steps:
                 row = self._base.execute(
                     "SELECT state, document, destination, rank FROM submission WHERE id = ?", (step.submission,)
@@ -227,7 +139,7 @@ class Ledger:
                 self._base.execute(
                     "UPDATE submission SET state = ?, code = ?, changed = ?, "
                     # What says nothing of the document is no attempt; an operator who reopens one begins anew.
-                    "attempts = CASE ? WHEN 'send' THEN attempts + 1 WHEN 'turned_away' THEN max(attempts - 1, 0) "
+                    "attempts = CASE ? WHEN 'send' THEN attempts + 1 WHEN 'turned_away' THEN CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END "
                     "WHEN 'retry' THEN 0 ELSE attempts END, "
                     "sha1 = CASE WHEN ? <> '' THEN ? ELSE sha1 END, size = CASE WHEN ? <> '' THEN ? ELSE size END WHERE id = ?",
                     (
@@ -242,7 +154,7 @@ class Ledger:
                         step.submission,
                     ),
                 )
-                sent = f"{step.sha1} {step.size}" if step.sha1 else ""
+                sent = f"{step.sha1} {step.size}" if step.sha1 else step.by
                 self._append(step.submission, stamp, step.event, state, step.code, sent)
                 if state == "registered":
                     self._replaced(row[1], row[2], row[3], stamp)
@@ -264,7 +176,9 @@ class Ledger:
         (previous,) = self._base.execute("SELECT digest FROM head").fetchone()
         digest = chained(previous, submission, at, event, state, code, *([proof] if proof else []))
         self._base.execute(
-            "INSERT INTO event (submission, at, event, state, code, previous, digest, proof) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO event (number, submission, at, event, state, code, previous, digest, proof) "
+            # Counted here: a sequence would leave a gap after a transaction that failed.
+            "VALUES ((SELECT coalesce(max(number), 0) + 1 FROM event), ?, ?, ?, ?, ?, ?, ?, ?)",
             (submission, at, event, state, code, previous, digest, proof),
         )
         self._base.execute("UPDATE head SET events = events + 1, digest = ?", (digest,))
@@ -272,7 +186,7 @@ class Ledger:
     def waiting(self, state: State, limit: int, after: tuple[str, str] = ("", "")) -> list[Submission]:
         """Submissions in a state, oldest act first (the legal deadline is the day of the act), beyond an (act, id) already seen."""
         rows = self._base.execute(
-            f"SELECT {_ROW} FROM submission WHERE state = ? AND (act, id) > (?, ?) AND destination GLOB ? ORDER BY act, id LIMIT ?",
+            f"SELECT {_ROW} FROM submission WHERE state = ? AND (act, id) > (?, ?) AND destination LIKE ? ESCAPE '!' ORDER BY act, id LIMIT ?",
             (state, *after, self._of, limit),
         ).fetchall()
         return [Submission(*r) for r in rows]
@@ -281,7 +195,7 @@ class Ledger:
         """Submissions in one of these states, of a document and with a last code when given; oldest act first."""
         rows = self._base.execute(
             f"SELECT {_ROW} FROM submission WHERE state IN ({', '.join('?' * len(states))}) "
-            "AND (? = '' OR document = ?) AND (? = '' OR code = ?) AND destination GLOB ? ORDER BY act, id",
+            "AND (? = '' OR document = ?) AND (? = '' OR code = ?) AND destination LIKE ? ESCAPE '!' ORDER BY act, id",
             (*states, document, document, code, code, self._of),
         ).fetchall()
         return [Submission(*r) for r in rows]
@@ -308,50 +222,86 @@ class Ledger:
     def known(self) -> set[str]:
         """Every submission's id."""
         return {
-            ident for (ident,) in self._base.execute("SELECT id FROM submission WHERE destination GLOB ?", (self._of,))
+            ident
+            for (ident,) in self._base.execute(
+                "SELECT id FROM submission WHERE destination LIKE ? ESCAPE '!'", (self._of,)
+            )
         }
+
+    def destinations(self) -> list[tuple[str, str]]:
+        """(document, destination) of every submission."""
+        found: list[tuple[str, str]] = self._base.execute(
+            "SELECT DISTINCT document, destination FROM submission WHERE destination LIKE ? ESCAPE '!' ORDER BY document, destination",
+            (self._of,),
+        ).fetchall()
+        return found
 
     def counts(self) -> dict[str, int]:
         """Submissions by state."""
         return dict(
             self._base.execute(
-                "SELECT state, count(*) FROM submission WHERE destination GLOB ? GROUP BY state", (self._of,)
+                "SELECT state, count(*) FROM submission WHERE destination LIKE ? ESCAPE '!' GROUP BY state", (self._of,)
             ).fetchall()
         )
 
     def problems(self) -> list[tuple[State, str, int]]:
         """(state, code, how many) of what waits for a person, the most frequent first: one line per problem, not per document."""
-        return self._base.execute(
-            "SELECT state, code, count(*) FROM submission WHERE state IN ('refused', 'set_aside') AND destination GLOB ? "
+        found: list[tuple[State, str, int]] = self._base.execute(
+            "SELECT state, code, count(*) FROM submission WHERE state IN ('refused', 'set_aside') AND destination LIKE ? ESCAPE '!' "
             "GROUP BY state, code ORDER BY count(*) DESC, state, code",
             (self._of,),
         ).fetchall()
+        return found
 
     def outcomes(self) -> dict[str, tuple[str, str, str]]:
         """Document key to (state, code, instant of the last change) of its newest version."""
         rows = self._base.execute(
-            "SELECT document, state, code, changed FROM submission WHERE destination GLOB ? ORDER BY rank, id",
+            "SELECT document, state, code, changed FROM submission WHERE destination LIKE ? ESCAPE '!' ORDER BY rank, id",
             (self._of,),
         ).fetchall()
         return {document: (state, code, changed) for document, state, code, changed in rows}
+
+    def latest(self) -> Iterator[tuple[str, str, str, str]]:
+        """(document, state, code, instant of its first registration, empty when none) of the newest version of each document, by document;
+        read as it is asked for."""
+        rows = self._base.execute(
+            "WITH newest AS (SELECT document, state, code, "
+            "row_number() OVER (PARTITION BY document ORDER BY rank DESC, id DESC) AS place FROM submission WHERE destination LIKE ? ESCAPE '!'), "
+            "first AS (SELECT s.document, min(e.at) AS at FROM event e JOIN submission s ON s.id = e.submission "
+            "WHERE e.state = 'registered' AND s.destination LIKE ? ESCAPE '!' GROUP BY s.document) "
+            "SELECT n.document, n.state, n.code, coalesce(f.at, '') FROM newest n LEFT JOIN first f ON f.document = n.document "
+            "WHERE n.place = 1 ORDER BY n.document",
+            (self._of, self._of),
+        )
+        yield from rows
 
     def sent_since(self, instant: str) -> int:
         """Submissions sent since an ISO instant, for the daily ceiling."""
         return int(
             self._base.execute(
                 "SELECT count(*) FROM event e JOIN submission s ON s.id = e.submission "
-                "WHERE e.event = 'send' AND e.at >= ? AND s.destination GLOB ?",
+                "WHERE e.event = 'send' AND e.at >= ? AND s.destination LIKE ? ESCAPE '!'",
                 (instant, self._of),
             ).fetchone()[0]
         )
 
     def of_document(self, document: str) -> list[tuple[str, str, str, str]]:
         """(instant, event, state, code) of a document's submissions, in order."""
-        return self._base.execute(
+        found: list[tuple[str, str, str, str]] = self._base.execute(
             "SELECT e.at, e.event, e.state, e.code FROM event e JOIN submission s ON s.id = e.submission "
-            "WHERE s.document = ? AND s.destination GLOB ? ORDER BY e.number",
+            "WHERE s.document = ? AND s.destination LIKE ? ESCAPE '!' ORDER BY e.number",
             (document, self._of),
         ).fetchall()
+        return found
+
+    def deletions(self) -> list[tuple[str, str, str, str, State]]:
+        """(document, instant, operator, reason, state now) of each deletion that was asked for, in order."""
+        found: list[tuple[str, str, str, str, State]] = self._base.execute(
+            "SELECT s.document, e.at, e.proof, e.code, s.state FROM event e JOIN submission s ON s.id = e.submission "
+            "WHERE e.event = 'delete' AND s.destination LIKE ? ESCAPE '!' ORDER BY e.number",
+            (self._of,),
+        ).fetchall()
+        return found
 
     def head(self) -> tuple[int, str]:
         """How many events there are, and the digest of the last."""
@@ -365,17 +315,18 @@ class Ledger:
 
     def moved_since(self, number: int) -> list[tuple[str, str, str, int]]:
         """(event, state, code, how many) of the events after one, by its number."""
-        return self._base.execute(
+        found: list[tuple[str, str, str, int]] = self._base.execute(
             "SELECT event, state, code, count(*) FROM event WHERE number > ? "
             "GROUP BY event, state, code ORDER BY event, state, code",
             (number,),
         ).fetchall()
+        return found
 
     def broken(self) -> int | None:
         """Number of the first event that cannot be trusted: its digest does not follow from the one before, it is missing at the end
         (one beyond the last), or the submission it moved last says another thing. None when events and submissions agree."""
         previous, last = "", 0
-        for number, submission, at, event, state, code, before, digest, proof in self._base.execute(
+        for number, submission, at, event, state, code, before, digest, proof in self._base.stream(
             "SELECT number, submission, at, event, state, code, previous, digest, proof FROM event ORDER BY number"
         ):
             facts = (submission, at, event, state, code, *([proof] if proof else []))
@@ -389,11 +340,11 @@ class Ledger:
     def _contradicted(self, beyond: int) -> int | None:
         """The earliest last event of a submission whose row differs from what its events make of it; `beyond` for a row without."""
         wrong: list[int] = []
-        events = self._base.execute(
+        events = self._base.stream(
             "SELECT e.number, e.submission, e.at, e.event, e.state, e.code, e.proof FROM event e ORDER BY e.submission, e.number"
         )
         told = ((ident, list(rows)) for ident, rows in groupby(events, key=lambda e: str(e[1])))
-        rows = self._base.execute(
+        rows = self._base.stream(
             "SELECT id, document, version, patient, act, rank, destination, unique_id, state, code, changed, attempts, sha1, size "
             "FROM submission ORDER BY id"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from transvase.ledger.states import LEAVING
 from transvase.ledger.submissions import Submission
 
 # Under our identifier the registry holds other bytes: the only reason to be set aside that leaves something there.
@@ -31,6 +32,9 @@ def turn(one: Submission, versions: Iterable[Submission]) -> Turn:
     if any(v.state in ("registered", "adopted", "replaced") for v in newer):
         return Turn("overtaken")
     if any(v.state in ("submitted", "to_query") for v in newer):
+        return Turn("wait")
+    # A version on its way out may still stand: what would replace it waits for the answer.
+    if any(v.state in LEAVING for v in others):
         return Turn("wait")
     held = next((v for v in older if v.state in ("registered", "adopted")), None)
     between = [v for v in older if held is None or v.rank > held.rank]

@@ -29,7 +29,10 @@ FOLLOWS = {"document_version": "document", "prescription_line": "prescription"}
 class Scope(NamedTuple):
     """What an export holds. UNITAIRE: `patient`, without the documents of `deselected` (PORT-24). CIBLE: the patients whose referring
     professional is `practitioner`, the period from `start` to `end` (ISO days, both included), the tables of `types`; an empty value
-    does not restrict. `judicial` lifts the exclusions of PORT-21."""
+    does not restrict. `judicial` lifts the exclusions of PORT-21.
+
+    The deliveries of a phased MASSIF (PORT-08): first the patients with an encounter, a document or an appointment on `active_since` (ISO
+    day) or later; then all but those of the deliveries kept under the name `after`."""
 
     kind: ScopeKind = "MASSIF"
     patient: str = ""
@@ -39,6 +42,8 @@ class Scope(NamedTuple):
     types: tuple[str, ...] = ()
     deselected: tuple[str, ...] = ()
     judicial: bool = False
+    active_since: str = ""
+    after: str = ""
 
     def carries(self, table: str) -> bool:
         """Whether rows of a canonical table leave at all.
@@ -74,11 +79,27 @@ def faults(scope: Scope) -> list[str]:
             found.append("CIBLE names a professional, a period or types")
         if scope.kind == "MASSIF" and targeted:
             found.append("MASSIF is the whole practice: no professional, period or type")
+    if scope.kind != "MASSIF" and (scope.active_since or scope.after):
+        found.append("phases are those of MASSIF")
     if scope.start and scope.end and scope.end < scope.start:
         found.append("the period ends before it starts")
     if unknown := [t for t in scope.types if t not in SELECTABLE]:
         found.append(f"{unknown[0]} is not a type of data: {', '.join(SELECTABLE)}")
     return found
+
+
+# PORT-08: active data are those under two years, and the plan is offered within seven days.
+PLAN = timedelta(days=7)
+ACTIVE_YEARS = 2
+# What makes a patient active: the acts of the practice, and those that are booked.
+ACTIVITY = ("encounter", "document", "appointment")
+
+
+def active_since(received: datetime) -> str:
+    """First day of the activity that the first delivery of a phased request covers, ISO."""
+    day = received.date()
+    leap = day.month == 2 and day.day == 29
+    return day.replace(year=day.year - ACTIVE_YEARS, day=28 if leap else day.day).isoformat()
 
 
 class Due(NamedTuple):

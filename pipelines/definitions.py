@@ -10,12 +10,13 @@ from string import Formatter
 import dagster as dg
 
 from transvase import errors
-from transvase.assets import requests
+from transvase.assets import alerts, requests
 from transvase.assets.archive import BUCKET_PARTITIONS, patient_archives, portability_archive
 from transvase.assets.canonical import canonical_tables
 from transvase.assets.dmp import dmp_submissions
 from transvase.assets.evidence import Recording
 from transvase.assets.expectations import expectations
+from transvase.assets.mss import mss_messages
 from transvase.assets.report import audit_report
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
@@ -27,6 +28,7 @@ _EXTRACT = dg.AssetSelection.assets(canonical_tables)
 _ARCHIVE = dg.AssetSelection.assets(patient_archives, portability_archive)
 _VERDICTS = dg.AssetSelection.assets(verdicts)
 _DMP = dg.AssetSelection.assets(dmp_submissions)
+_MSS = dg.AssetSelection.assets(mss_messages)
 _REPORT = dg.AssetSelection.assets(audit_report)
 
 # Every bucket in one run: the partitions are places in the export order, not units of scheduling.
@@ -55,9 +57,10 @@ JOBS = (
     _job("export", _VERDICTS | _ARCHIVE, "Produire l'archive de portabilité.", buckets=True),
     _job("request", _VERDICTS | _ARCHIVE, "Produire l'archive d'une demande de portabilité.", buckets=True),
     _job("feed", _VERDICTS | _DMP, "Alimenter le DMP."),
+    _job("messages", _VERDICTS | _MSS, "Envoyer les messages MSSanté."),
     _job("audit", _REPORT, "Écrire le rapport d'audit."),
     _job("nightly", _EXTRACT | _VERDICTS | _DMP | _REPORT, "Chaque nuit : lire, juger, alimenter, rendre compte."),
-    _job("everything", dg.AssetSelection.all(), "Toute la chaîne : extraction, archive, DMP, rapport.", buckets=True),
+    _job("everything", dg.AssetSelection.all() - _MSS, "Toute la chaîne : extraction, archive, DMP, rapport.", buckets=True),
 )
 
 # An act is due the same day: once after the day's acts and before midnight, once in the night window for what was late or refused.
@@ -85,17 +88,15 @@ def run_from_settings(context: dg.InitResourceContext) -> Iterator[Run]:
         yield kept
     finally:
         # A step that fails is told by its event, not here by an exception.
-        error = _failure(context)
+        error = _failure(context.instance, context.run.run_id) if context.instance and context.run else None
         for said in recording.end(error.exit_code if error else 0, error):
             if context.log is not None:
                 context.log.warning(said.fr)
 
 
-def _failure(context: dg.InitResourceContext) -> TransvaseError | None:
+def _failure(instance: dg.DagsterInstance, run_id: str) -> TransvaseError | None:
     """The error of the first step of the run that failed, by its class; None when none did."""
-    if context.instance is None or context.run is None:
-        return None
-    for entry in context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
         told = event.step_failure_data.error if event is not None else None
         while told is not None:
@@ -125,9 +126,9 @@ def portability_requests(context: dg.SensorEvaluationContext) -> dg.SensorResult
     for request in waiting:
         if request.late(run.clock):
             context.log.warning(f"demande {request.number} : échéance manquée")
-        elif request.scope.kind != "UNITAIRE" and request.due.delivered - run.clock < NEAR:
+        elif request.scope.kind != "UNITAIRE" and request.awaited - run.clock < NEAR:
             context.log.warning(
-                f"demande {request.number} : à remettre avant le {request.due.delivered:%Y-%m-%d %H:%M}"
+                f"demande {request.number} : à remettre avant le {request.awaited:%Y-%m-%d %H:%M}"
             )
     asked = [
         dg.RunRequest(run_key=f"demande-{r.number}", tags={**EVERY_BUCKET, requests.TAG: str(r.number)})
@@ -137,14 +138,41 @@ def portability_requests(context: dg.SensorEvaluationContext) -> dg.SensorResult
     return dg.SensorResult(run_requests=asked) if asked else dg.SkipReason("aucune demande à produire")
 
 
+@dg.run_failure_sensor(
+    name="alert_of_failure",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Un travail a échoué : écrit le résumé et prévient ([alerts]), une fois par cause.",
+)
+def alert_of_failure(context: dg.RunFailureSensorContext) -> None:
+    """Tell of a run that failed."""
+    run, job = Run(located(), datetime.now(UTC)), context.dagster_run.job_name
+    error = _failure(context.instance, context.dagster_run.run_id) or Defect(kind="Run", place=job)
+    for why in alerts.tell(run, (f"{alerts.RUN} {job}",), [alerts.of_failure(job, error)], run.clock):
+        context.log.warning(f"alerte non transmise : {why.fr}")
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    name="alert_of_state",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Après chaque travail réussi : prévient de ce qui attend une personne (refus, échéances, certificats), une fois par cause.",
+)
+def alert_of_state(context: dg.RunStatusSensorContext) -> None:
+    """Tell of what stands after a run that succeeded; its former failures are over."""
+    run, job = Run(located(), datetime.now(UTC)), context.dagster_run.job_name
+    found = alerts.standing(run, run.clock)
+    for why in alerts.tell(run, (f"{alerts.RUN} {job}", alerts.STATE), found, run.clock):
+        context.log.warning(f"alerte non transmise : {why.fr}")
+
+
 def build(run: Run | None = None) -> dg.Definitions:
     """The definitions; `run` binds the settings and the clock of a command, else the settings file is read when a run starts."""
     return dg.Definitions(
-        assets=[canonical_tables, verdicts, patient_archives, portability_archive, dmp_submissions, audit_report],
+        assets=[canonical_tables, verdicts, patient_archives, portability_archive, dmp_submissions, mss_messages, audit_report],
         asset_checks=[expectations],
         jobs=list(JOBS),
         schedules=[NIGHTLY],
-        sensors=[portability_requests],
+        sensors=[portability_requests, alert_of_failure, alert_of_state],
         resources={"run": run_from_settings if run is None else dg.ResourceDefinition.hardcoded_resource(run)},
     )
 

@@ -1,5 +1,5 @@
-"""The local DMP: of the SOAP route the services `repository` (ITI-41), `registry` (ITI-18) and `patients` (TD0.2), under `/fhir` those of
-the other (`fhir`), on one registry, plus `/control`. The service of `insi` stands beside it when a directory of identities is given.
+"""The local DMP: of the SOAP route the services `repository` (ITI-41), `registry` (ITI-18, ITI-57) and `patients` (TD0.2), under `/fhir`
+those of the other (`fhir`), on one registry, plus `/control`. The service of `insi` stands beside it when a directory of identities is given.
 
 This module receives requests, asks the modules that know, and plays the troubles of the plan. Written from the sheet
 dmp-transactions alone, so that the project's client meets a second reading of it.
@@ -42,6 +42,7 @@ from transvase.sandbox.server import Answer, Refusal, Request
 HOST = "127.0.0.1"
 SERVICES = "/si-dmp-server/v2/services"
 FEED = "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b"
+UPDATE = "urn:ihe:iti:2010:UpdateDocumentSet"
 QUERY = "urn:ihe:iti:2007:RegistryStoredQuery"
 EXISTENCE = "urn:hl7-org:v3:PRPA_IN201307UV02"
 
@@ -74,7 +75,7 @@ class Dmp:
         self._counts: Counter[str] = Counter()
         self._services = {
             f"{SERVICES}/repository": self._repository,
-            f"{SERVICES}/registry": self._query,
+            f"{SERVICES}/registry": self._registry_service,
             f"{SERVICES}/patients": self._patients,
         }
 
@@ -157,26 +158,37 @@ class Dmp:
             findings.append(Finding(finding.EXTRA, "Some metadata were not kept.", "RegistryObjectList", warning=True))
         return _soap(f"{FEED}Response", envelope, query.response(findings, partial=partial))
 
-    def _query(self, request: Request, _: Misbehaviour | None) -> Answer:
-        envelope = self._single(request, QUERY)
+    def _registry_service(self, request: Request, trouble: Misbehaviour | None) -> Answer:
+        envelope, token = self._single(request, QUERY, UPDATE)
+        if envelope.action == UPDATE:
+            submission = metadata.read_update(envelope.body)
+            if token is not None:
+                patient = submission.package.identifiers.get(metadata.SET_PATIENT, "")
+                vihf.check(token, patient, rules.institutions(submission))
+            try:
+                structure = token.structure if token else request.structure
+                findings = self._registry.delete(envelope.message_id, submission, structure)
+            except OSError:
+                raise soap.Fault("The registry cannot write its state file.", "Receiver") from None
+            return _soap(f"{UPDATE}-Response", envelope, query.response(findings))
         return _soap(f"{QUERY}Response", envelope, query.answer(envelope.body, self._registry))
 
     def _patients(self, request: Request, _: Misbehaviour | None) -> Answer:
-        envelope = self._single(request, EXISTENCE)
+        envelope, _token = self._single(request, EXISTENCE)
         body = existence.answer(envelope.body, self._registry, self._clock)
         return _soap("urn:hl7-org:v3:PRPA_IN201308UV02", envelope, body)
 
-    def _single(self, request: Request, action: str) -> soap.Envelope:
-        """The envelope of a request that is one XML part."""
+    def _single(self, request: Request, *actions: str) -> tuple[soap.Envelope, vihf.Token | None]:
+        """The envelope of a request that is one XML part, and its token."""
         kind, parameters = _content_type(request)
         if kind != _SOAP or parameters.get("charset", "utf-8").lower() != "utf-8":
             raise Refusal(415, f"Content-Type is not {_SOAP} in UTF-8.")
-        if parameters.get("action", action) != action:
+        if parameters.get("action", actions[0]) not in actions:
             raise Refusal(400, "Parameter action of Content-Type is not the one due.")
-        envelope = soap.read(request.body, _url(request), (action,))
-        self._token(envelope)
+        envelope = soap.read(request.body, _url(request), actions)
+        token = self._token(envelope)
         self._registry.meet(envelope.message_id, envelope.digest)
-        return envelope
+        return envelope, token
 
     def _token(self, envelope: soap.Envelope) -> vihf.Token | None:
         if envelope.security is not None:

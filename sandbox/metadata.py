@@ -21,6 +21,7 @@ XDS = "urn:ihe:iti:xds-b:2007"
 XOP = "http://www.w3.org/2004/08/xop/include"
 
 APPROVED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved"
+DELETED = "urn:asip:ci-sis:2010:StatusType:Deleted"
 DEPRECATED = "urn:oasis:names:tc:ebxml-regrep:StatusType:Deprecated"
 STABLE_DOCUMENT = "urn:uuid:7edca82f-054d-47f2-a032-9b2a5b5186c1"
 SUBMISSION_SET_NODE = "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd"
@@ -98,6 +99,18 @@ def read(body: markup.Element, attachments: dict[str, bytes]) -> Submission:
     return submission._replace(documents=documents, findings=tuple(reader.findings))
 
 
+def read_update(body: markup.Element) -> Submission:
+    """Read the `SubmitObjectsRequest` of a change of metadata (ITI-57) that touches entries by associations alone. Raises `Fault`."""
+    if markup.parts(body) != (LCM, "SubmitObjectsRequest"):
+        raise Fault("Body does not hold a SubmitObjectsRequest.")
+    lists = body.findall(f"{{{RIM}}}RegistryObjectList")
+    if len(lists) != 1:
+        raise Fault("SubmitObjectsRequest does not hold exactly one RegistryObjectList.")
+    reader = _Reader()
+    submission = reader.objects(lists[0], update=True)
+    return submission._replace(findings=tuple(reader.findings))
+
+
 def _documents(elements: list[markup.Element], attachments: dict[str, bytes]) -> dict[str, bytes]:
     documents: dict[str, bytes] = {}
     used: set[str] = set()
@@ -131,7 +144,7 @@ class _Reader:
     def wrong(self, what: str, where: str) -> None:
         self.findings.append(Finding(finding.METADATA, what, where))
 
-    def objects(self, parent: markup.Element) -> Submission:
+    def objects(self, parent: markup.Element, *, update: bool = False) -> Submission:
         packages: list[Item] = []
         entries: list[Item] = []
         associations: list[Association] = []
@@ -151,7 +164,9 @@ class _Reader:
                 markers.append((element.get("classificationNode", ""), element.get("classifiedObject", "")))
         if len(packages) != 1:
             raise Fault("RegistryObjectList does not hold exactly one RegistryPackage.")
-        if not entries:
+        if update and entries:
+            raise Fault("A change of status holds no ExtrinsicObject.")
+        if not entries and not update:
             raise Fault("RegistryObjectList holds no ExtrinsicObject.")
         if markers != [(SUBMISSION_SET_NODE, packages[0].id)]:
             self.wrong(

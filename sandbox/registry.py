@@ -16,7 +16,7 @@ from transvase.sandbox import finding, forms, metadata, rules
 from transvase.sandbox.document import Facts
 from transvase.sandbox.finding import Finding
 from transvase.sandbox.journal import Journal
-from transvase.sandbox.metadata import APPROVED, DEPRECATED, Item, Submission
+from transvase.sandbox.metadata import APPROVED, DELETED, DEPRECATED, Item, Submission
 from transvase.sandbox.rules import Checked
 from transvase.sandbox.soap import Fault
 
@@ -29,7 +29,8 @@ _STATES = ("active", "closed", "none")
 
 class Document(NamedTuple):
     """A registered document. `hash` is SHA-1 in upper-case hex, `size` in bytes, `patient` the CX of the INS; `set_id` and
-    `set_version` are those of the CDA (empty and 0 for a signature); times are `YYYYMMDDHHMMSS` UTC."""
+    `set_version` are those of the CDA (empty and 0 for a signature), `institutions` the Struct_IdNat of its authors; times are
+    `YYYYMMDDHHMMSS` UTC."""
 
     unique_id: str
     entry_uuid: str
@@ -49,6 +50,10 @@ class Document(NamedTuple):
     started: str
     set_id: str
     set_version: int
+    institutions: tuple[str, ...] = ()
+
+
+UPDATE_STATUS = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
 
 
 class Registry:
@@ -134,15 +139,69 @@ class Registry:
         self._apply(record)
         return findings
 
+    def delete(self, message_id: str, submission: Submission, structure: str) -> list[Finding]:
+        """Take a change of status (TD3.3c): approved documents of one patient that are `structure`'s own become deleted, all or none.
+        Returns all findings. Raises `OSError` as `submit`."""
+        findings = [*rules.check_set(submission), *self._deletions(submission, structure)]
+        if not all(one.warning for one in findings):
+            return findings
+        record = {
+            "message": message_id.lower(),
+            "digest": self._messages.get(message_id.lower(), ""),
+            "set": submission.package.identifiers[metadata.SET_UNIQUE],
+            "deprecated": [],
+            "documents": [],
+            "deleted": [one.target for one in submission.associations],
+        }
+        self._journal.append(record)
+        self._apply(record)
+        return findings
+
+    def _deletions(self, submission: Submission, structure: str) -> Iterable[Finding]:
+        package = submission.package
+        patient = package.identifiers.get(metadata.SET_PATIENT, "")
+        if package.identifiers.get(metadata.SET_UNIQUE) in self._sets:
+            yield Finding(finding.DUPLICATE, "uniqueId of the submission set is already registered.", package.where)
+        if not submission.associations or len({one.target for one in submission.associations}) != len(
+            submission.associations
+        ):
+            yield Finding(finding.METADATA, "There is no association, or two of one target.", "Association")
+        for one in submission.associations:
+            known = self.by_entry_uuid(one.target)
+            if one.type != UPDATE_STATUS or one.source != package.id:
+                yield Finding(
+                    finding.METADATA, "The association is not a change of status by the submission set.", one.where
+                )
+            elif one.slots != {"OriginalStatus": (APPROVED,), "NewStatus": (DELETED,)}:
+                yield Finding(
+                    finding.METADATA, "The slots are not OriginalStatus approved and NewStatus deleted.", one.where
+                )
+            elif known is None:
+                yield Finding(finding.METADATA, "The target is no entryUUID in force.", one.where)
+            elif known.status != APPROVED:
+                yield Finding(finding.METADATA, "OriginalStatus is not that of the target.", one.where)
+            elif known.patient != patient:
+                yield Finding(finding.PATIENT_DIFFERS, "The target is a document of another patient.", one.where)
+            elif structure not in known.institutions:
+                yield Finding(finding.DENIED, "The target is not a document of this structure.", one.where)
+
     def _apply(self, record: dict[str, Any]) -> None:
         self._messages[record["message"]] = record["digest"]
         self._sets.add(record["set"])
+        for entry_uuid in record.get("deleted", ()):
+            # Each change of metadata gives the entry another entryUUID (sheet, 5): the former one names nothing any more.
+            known = self._by_unique[self._unique_of.pop(entry_uuid)]
+            version = known.version + 1
+            renamed = f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{known.unique_id}#{version}')}"
+            self._by_unique[known.unique_id] = known._replace(status=DELETED, version=version, entry_uuid=renamed)
+            self._unique_of[renamed] = known.unique_id
         for entry_uuid in record["deprecated"]:
             unique_id = self._unique_of[entry_uuid]
             self._by_unique[unique_id] = self._by_unique[unique_id]._replace(status=DEPRECATED)
         for values in record["documents"]:
             confidentiality = tuple((code, system) for code, system in values["confidentiality"])
-            document = Document(**{**values, "confidentiality": confidentiality})
+            institutions = tuple(values.get("institutions", ()))
+            document = Document(**{**values, "confidentiality": confidentiality, "institutions": institutions})
             self._by_unique[document.unique_id] = document
             self._unique_of[document.entry_uuid] = document.unique_id
             self._of_patient.setdefault(document.patient, []).append(document.unique_id)
@@ -241,6 +300,7 @@ def _document(entry: Item, submission: Submission, checked: Checked) -> Document
         started=entry.slots["serviceStartTime"][0],
         set_id=facts.set_id if facts else "",
         set_version=facts.version if facts else 0,
+        institutions=tuple(sorted(rules.institutions(submission))),
     )
 
 

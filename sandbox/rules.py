@@ -152,8 +152,8 @@ def code(entry: Item, scheme: str) -> str:
 
 
 def institutions(submission: Submission) -> set[str]:
-    """The Struct_IdNat of the institutions of the authors of a submission's documents."""
-    values = (v for e in submission.entries for a in e.authors for v in a.slots.get("authorInstitution", ()))
+    """The Struct_IdNat of the institutions of the authors of a submission's documents, or of the set when it holds none."""
+    values = (v for e in submission.entries or (submission.package,) for a in e.authors for v in a.slots.get("authorInstitution", ()))
     return {value.rpartition("^")[2] for value in values}
 
 
@@ -168,6 +168,13 @@ def check(submission: Submission) -> Checked:
     if set(submission.documents) - known:
         checker.note(finding.NO_METADATA, "A Document has no ExtrinsicObject of the same id.", "Document")
     return Checked([*submission.findings, *checker.findings], checker.facts, checker.hashes)
+
+
+def check_set(submission: Submission) -> list[Finding]:
+    """The rules of a submission set that holds no document."""
+    checker = _Checker(submission)
+    checker.package()
+    return [*submission.findings, *checker.findings]
 
 
 class _Checker:

@@ -12,6 +12,7 @@ import csv
 import re
 import sys
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from inspect import cleandoc, getmembers, isclass
 from pathlib import Path
@@ -39,6 +40,17 @@ ENVIRONMENT = {
     "TRANSVASE_KEY_PASSWORD": "Password of the service key (`feed.key`). Never in the settings file.",
     "TRANSVASE_OPERATOR": "Who runs, in the record of each run: a login or a national identifier.",
 }
+
+FHIR_READING = """Paths: `a.b`, a choice `value[x]`, and `a{k=v}` for the items of `a` whose `k` holds `v`. A cardinality holds inside each \
+parent that is there. A closed list is a required binding, or a fixed value or pattern. A reference `#Type` is to a contained resource, and \
+`Type:profile` to one that claims the profile. Resources also meet the rules of their type and of the parents of their profiles: FR Core \
+vital signs those of R4's, `fr-core-patient-ins` those of `fr-core-patient`.
+
+Editions: R4 4.0.1, IPS 2.0.0 (published packages); MHD tag 4.2.3, PDSm 3.1.1 (commit 96bc12c). We claim FR Core 2.1.0; the files of FR Core \
+could be read at the commits named, not at a tag, and some are of the branch of 2.2.0: **that 2.1.0 says the same is unconfirmed** where the \
+change notes do not tell. Status `read`: found in that source, a breach is an error. `memory`: known from memory, unconfirmed, a breach is a \
+warning. `unread`: not checked.
+"""
 
 
 class Inconsistent(Exception):
@@ -311,6 +323,51 @@ def archive_format() -> str:
     )
 
 
+def fhir_profiles() -> str:
+    """The rules that tests hold our FHIR to, from their table."""
+    with (OUT / "fhir-profiles.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    profiles: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        if row["status"] != "unread":
+            profiles.setdefault(row["profile"], []).append(row)
+    parts = [FHIR_READING, table(["rules", "status"], sorted(Counter(r["status"] for r in rows).items(), key=str))]
+    parts.append("## Not checked\n")
+    parts.append(
+        table(
+            ["profile", "element", "what", "why"],
+            ((r["profile"], r["element"], r["values"], r["source"]) for r in rows if r["status"] == "unread"),
+        )
+    )
+    for profile, held in profiles.items():
+        sources = sorted({r["source"] for r in held})
+        parts.append(f"## {profile if profile != '*' else 'Datatypes'}\n")
+        parts.append("\n".join(f"{rank}. {source}" for rank, source in enumerate(sources, 1)) + "\n")
+        parts.append(
+            table(
+                ["element", "cardinality", "closed list", "reference to", "invariant", "source", "status"],
+                (
+                    (
+                        f"`{r['element'] or '(resource)'}`",
+                        r["cardinality"],
+                        r["values"].replace("|", ", "),
+                        r["targets"].replace("|", ", "),
+                        r["invariant"],
+                        sources.index(r["source"]) + 1,
+                        r["status"],
+                    )
+                    for r in held
+                ),
+            )
+        )
+    return page(
+        "FHIR profiles",
+        "What R4, FR Core, IPS and PDSm ask of the resources that we write, as read in the sources of the guides, and as tests check it "
+        "(`tests/conformity/fhir_profiles.py`, from `fhir-profiles.csv`). Each rule has a test in which a broken resource is found.",
+        *parts,
+    )
+
+
 def requirements() -> str:
     with IDS.open(encoding="utf-8", newline="") as file:
         wanted = list(csv.DictReader(file))
@@ -359,6 +416,7 @@ PAGES = {
     "outcomes.md": outcomes,
     "mandated.md": mandated,
     "archive-format.md": archive_format,
+    "fhir-profiles.md": fhir_profiles,
     "requirements.md": requirements,
 }
 

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from isal import isal_zlib
 
 from transvase.formats import xdm
+from transvase.formats.encryption import plain_name
 from transvase.formats.portability_manifest import NAMESPACE, ArchiveLine, Head, ManifestUnreadable, read
 from transvase.formats.safe_xml import MAX_BYTES
 from transvase.formats.zip_window import window
@@ -31,6 +32,8 @@ from transvase.validators.archive_patient import How, Tally
 _NAME = re.compile(r"PA\d{8}T\d{6}\.ZIP")
 _INNER = re.compile(r"PAT\d{5}\.ZIP|TRANSVERSE\.ZIP")
 _TOP = re.compile(r"README\.TXT|MANIFEST\.XML|SIGN\.XML|DOCUMENTATION/.*|TRANSVERSE\.ZIP|PAT\d{5}\.ZIP|VIEWER/.+")
+# Folders that may be taken away.
+_OPTIONAL = ("VIEWER",)
 _TRANSVERSE = re.compile(r"README\.TXT|TRANSVERSE/.*")
 _CHUNK = 1 << 20
 # A text that shrinks more than this, and is not small, was made to fill a disk: same figure as for an XDM archive.
@@ -75,13 +78,15 @@ def verify(
     progress: Progress = lambda done, total: None,
     trusted: Sequence[Any] | None = None,
     schema: Path | None = None,
+    content: BinaryIO | None = None,
 ) -> Report:
     """Verify an archive file and the digest beside it. Findings name members, never values.
 
     `trusted` (see `seal.authorities`) are the authorities that the signature must come from: with them, an unsigned archive is a
     problem; without them (None), it is said not to be verified. `schema` is CDA_extended.xsd, against which every CDA is checked;
-    `archive_patient.SchemaUnreadable` when it is no schema."""
-    return _Verification(progress, trusted, schema).report(path)
+    `archive_patient.SchemaUnreadable` when it is no schema. `content` is the plain archive when `path` is encrypted: the file beside
+    then gives the digest of both."""
+    return _Verification(progress, trusted, schema).report(path, content)
 
 
 class _Verification:
@@ -96,7 +101,7 @@ class _Verification:
         # Before the archive is opened: a schema that is none is the caller's mistake.
         self.valid = archive_patient.schema(schema, many=False) if schema else None
 
-    def report(self, path: Path) -> Report:
+    def report(self, path: Path, content: BinaryIO | None = None) -> Report:
         size = 0
         try:
             with path.open("rb") as file:
@@ -105,7 +110,11 @@ class _Verification:
                 file.seek(0)
                 if expected and _digest(file)[0] != expected:
                     self.findings.append(found("ARC-DIGEST"))
-                self.contents(file, path.name)
+                elif content is not None and (inside := _beside(path, plain_name(path))):
+                    content.seek(0)
+                    if _digest(content)[0] != inside:
+                        self.findings.append(found("ARC-DIGEST"))
+                self.contents(content or file, plain_name(path) if content else path.name)
                 if not expected and self.kind != "xdm":
                     self.unchecked.insert(0, found("ARC-NOT-DIGEST"))
         except OSError as error:
@@ -208,6 +217,8 @@ class _Container:
         if head.patients != patients or head.transverse != len(lines) - patients:
             yield found("ARC-MANIFEST-COUNTS")
         yield from self.signature(head, lines)
+        if self.own:
+            yield from self.optional(head)
         present = {n for n in self.names if _INNER.fullmatch(n)}
         for name in sorted(present - {line.name for line in lines}):
             yield found("ARC-UNLISTED", name=name)
@@ -231,6 +242,44 @@ class _Container:
             else:
                 yield found("ARC-LISTED-ABSENT", name=shown or "?")
             done.add(line.name)
+
+    def optional(self, head: Head) -> Iterator[Found]:
+        """Each optional folder holds what MANIFEST.XML says of it, by its list of digests; one that was taken away is told."""
+        declared = head.optional
+        held: dict[str, list[zipfile.ZipInfo]] = {}
+        for info in self.infos:
+            folder, slash, rest = info.filename.partition("/")
+            if slash and rest and folder in _OPTIONAL:
+                held.setdefault(folder, []).append(info)
+        if away := len(declared.keys() - held.keys()):
+            self.run.tally.gone["ARC-GONE-OPTIONAL"] = away
+        for folder, infos in held.items():
+            try:
+                same = self.summed(folder, infos, declared.get(folder, ""))
+            except (KeyError, UnicodeDecodeError, OSError, *_DAMAGED):
+                same = False
+            if same:
+                self.run.tally.checked["optional files"] += len(infos)
+            else:
+                yield found("ARC-OPTIONAL", name=folder)
+
+    def summed(self, folder: str, infos: list[zipfile.ZipInfo], expected: str) -> bool:
+        """Whether the members of a folder are those of its list of digests, and that list the one expected."""
+        sums = self.outer.getinfo(f"{folder}/SHA256.TXT")
+        if sums.file_size > MAX_BYTES:
+            return False
+        text = self.outer.read(sums)
+        if hashlib.sha256(text).hexdigest() != expected:
+            return False
+        lines: dict[str, str] = {}
+        for line in text.decode().split("\n"):
+            if line:
+                digest, _, name = line.partition("  ")
+                lines[name] = digest
+        others = [info for info in infos if info is not sums]
+        return len(lines) == len(others) and all(
+            lines.get(info.filename) == _sha256(self.outer, info) for info in others
+        )
 
     def signature(self, head: Head, lines: list[ArchiveLine]) -> Iterator[Found]:
         """SIGN.XML when there is one; that the archives are those of MANIFEST.XML is checked with each of them."""
@@ -313,11 +362,14 @@ class _Container:
             return expanded
 
 
-def _beside(path: Path) -> str:
-    """The SHA-256 that the file beside the archive gives; empty when there is none."""
+def _beside(path: Path, name: str = "") -> str:
+    """The SHA-256 that the file beside the archive gives first, or under a name; empty when there is none."""
     try:
         with path.with_name(path.name + ".sha256").open(encoding="ascii") as file:
-            expected = file.read(1000).split()[0]
+            lines = [line.split() for line in file.read(1000).splitlines()]
+        expected = next(words for words in lines if not name or words[1:] == [name])[0]
+    except StopIteration:
+        return ""
     except (OSError, UnicodeDecodeError, IndexError):
         return ""
     return expected if re.fullmatch(r"[0-9a-f]{64}", expected) else ""
@@ -356,6 +408,13 @@ def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
     with archive.open(info) as file:
         while chunk := file.read(_CHUNK):
             yield chunk
+
+
+def _sha256(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(archive, info):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _small(archive: zipfile.ZipFile, info: zipfile.ZipInfo, rank: int, where: str) -> Iterator[Found]:

@@ -135,6 +135,7 @@ _G = "Guide portabilité, {} (fiche portability-requirements, G)"
 _XDM = "IHE XDM, ITI-32 (fiche xdm-mssante, 1)"
 _METADATA = "IHE XDM, METADATA.XML (fiche xdm-mssante, 2)"
 _OURS = "Forme de l'archive de Transvase (archive-format)"
+_SET = "Fichier d'ensemble PA….SET.JSON (docs/how-to/receiving-vendor) ; PORT-46"
 _ZIP = "Lecture sûre d'un ZIP (PKWARE APPNOTE)"
 _SIGN = "RFC 3275 (XML-DSig), ETSI EN 319 132-1 (XAdES), PORT-82"
 _RFC5280 = "RFC 5280 (certificats), PORT-80"
@@ -384,6 +385,15 @@ FINDINGS: dict[str, Finding] = {
             "{name} is present but not in MANIFEST.XML.",
             _E.format("PORT-63"),
             *_AGAIN,
+        ),
+        Finding(
+            "ARC-OPTIONAL",
+            "block",
+            "{name}, partie facultative, n'est pas ce qu'en dit MANIFEST.XML ; sans ce dossier, l'archive vaut toujours.",
+            "{name}, an optional part, is not what MANIFEST.XML says of it; without that folder the archive still stands.",
+            _OURS,
+            "Le destinataire : ne pas ouvrir ce dossier, le retirer ou demander une copie intacte.",
+            "The receiver: do not open that folder, take it away or ask for an intact copy.",
         ),
         Finding(
             "ARC-LISTED-ABSENT",
@@ -726,6 +736,15 @@ FINDINGS: dict[str, Finding] = {
             *_KNOW,
         ),
         Finding(
+            "ARC-GONE-OPTIONAL",
+            "info",
+            "[{count} partie facultative annoncée a été retirée|{count} parties facultatives annoncées ont été retirées] : rien n'y manque "
+            "au reste.",
+            "[{count} optional part that is announced was|{count} optional parts that are announced were] taken away: the rest lacks nothing.",
+            _OURS,
+            *_KNOW,
+        ),
+        Finding(
             "ARC-GONE-ORPHAN-ROWS",
             "info",
             "[{count} enregistrement|{count} enregistrements] de patients inconnus : dans TRANSVERSE/ORPHELIN.",
@@ -850,6 +869,106 @@ FINDINGS: dict[str, Finding] = {
             "The content of the transverse files: only their integrity was checked.",
             _D.format("modèle d'archive"),
             *_KNOW,
+        ),
+        Finding(
+            "ARC-SET-MISSING",
+            "block",
+            "{name} manque à l'ensemble.",
+            "{name} is missing from the set.",
+            _SET,
+            "L'émetteur : envoyer les archives qui manquent.",
+            "The issuer: send the archives that are missing.",
+        ),
+        Finding(
+            "ARC-SET-CHANGED",
+            "block",
+            "{name} n'est pas l'archive de l'ensemble : sa taille ou son empreinte diffère ; elle n'est pas ouverte.",
+            "{name} is not the archive of the set: its size or its digest differs; it is not opened.",
+            _SET,
+            *_AGAIN,
+        ),
+        Finding(
+            "ARC-SET-FOREIGN",
+            "block",
+            "une archive du dossier n'est pas de l'ensemble : {name}.",
+            "an archive of the folder is not of the set: {name}.",
+            _SET,
+            "Vous : la retirer du dossier ; si elle en est, demander à l'émetteur le fichier d'ensemble qui la nomme.",
+            "You: take it out of the folder; if it belongs there, ask the issuer for the set manifest that names it.",
+        ),
+        Finding(
+            "ARC-SET-REPEATED",
+            "block",
+            "une archive de l'ensemble est là deux fois : {name}.",
+            "an archive of the set is there twice: {name}.",
+            _SET,
+            "Vous : retirer la copie du dossier.",
+            "You: take the copy out of the folder.",
+        ),
+        Finding(
+            "ARC-SET-LISTED-TWICE",
+            "block",
+            "le fichier d'ensemble nomme deux fois une archive.",
+            "the set manifest names an archive twice.",
+            _SET,
+            *_MAKE,
+        ),
+        Finding(
+            "ARC-SET-TOTALS",
+            "block",
+            "les totaux du fichier d'ensemble ne sont pas la somme de ses archives.",
+            "the totals of the set manifest are not the sum of its archives.",
+            _SET,
+            *_MAKE,
+        ),
+        Finding(
+            "ARC-SET-TWICE",
+            "block",
+            "[{count} dossier est listé|{count} dossiers sont listés] deux fois par le fichier d'ensemble.",
+            "[{count} dossier is|{count} dossiers are] listed twice by the set manifest.",
+            _SET,
+            *_MAKE,
+        ),
+        Finding(
+            "ARC-SET-DOSSIERS",
+            "block",
+            "les dossiers de {name} ne sont pas ceux que dit le fichier d'ensemble.",
+            "the dossiers of {name} are not those that the set manifest tells.",
+            _SET,
+            *_MAKE,
+        ),
+        Finding(
+            "ARC-SET-COUNTS",
+            "block",
+            "les lignes et cellules des dossiers de {name} ne sont pas celles que dit le fichier d'ensemble.",
+            "the rows and cells of the dossiers of {name} are not those that the set manifest tells.",
+            _SET,
+            *_MAKE,
+        ),
+        Finding(
+            "ARC-SET-PATIENT-TWICE",
+            "block",
+            "[{count} patient est|{count} patients sont] dans deux archives de l'ensemble.",
+            "[{count} patient stands|{count} patients stand] in two archives of the set.",
+            _SET,
+            *_MAKE,
+        ),
+        Finding(
+            "ARC-SET-REST",
+            "info",
+            "Remise {delivery} sur {of} : les autres patients sont à remettre le {day}.",
+            "Delivery {delivery} of {of}: the other patients are due on {day}.",
+            "PORT-08",
+            *_KNOW,
+        ),
+        Finding(
+            "ARC-SET-CLOSED",
+            "unchecked",
+            "[{count} archive chiffrée n'a pas été ouverte|{count} archives chiffrées n'ont pas été ouvertes] (--key) : seule leur empreinte a été comparée.",
+            "[{count} encrypted archive was|{count} encrypted archives were] not opened (--key): only the digest was compared.",
+            _SET,
+            "Vous : relancer avec --key et votre clé.",
+            "You: run again with --key and your key.",
         ),
     )
 }

@@ -42,6 +42,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _PART = re.compile(rb"pdfaid:part\s*(?:=\s*[\"']|>)\s*1")
 _PART_LENGTH = 64
 _COPY = re.compile(r"PDF/[^/]+\.pdf", re.IGNORECASE)
+_NOTICE = "_AVIS.pdf"
 _ORIGINAL = re.compile(r"ORIGINAUX/(DOC\d{4,5})\.[^/]+", re.IGNORECASE)
 _NUMBERED = re.compile(r"_(\d{4,5})\.pdf")
 
@@ -223,9 +224,14 @@ class _Patient:
         """PDF/ holds one copy of each document, and its name tells which (PORT-50, PORT-51)."""
         undeclared = 0
         names = [n for n in self.zip.names if _COPY.fullmatch(n)]
+        if self.how.own:
+            # A page that says why the copy beside it is no PDF/A-1 is the copy of nothing.
+            among = set(names)
+            names = [n for n in names if not (n.endswith(_NOTICE) and f"{n.removesuffix(_NOTICE)}.pdf" in among)]
         self.tally.arrived["readable copies"] += len(names)
+        copies = set(names)
         for rank, name in enumerate(self.zip.names, 1):
-            if _COPY.fullmatch(name):
+            if name in copies:
                 try:
                     undeclared += not _declares(self.zip.chunks(name))
                 except xdm.XdmRefused:

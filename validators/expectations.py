@@ -21,32 +21,52 @@ from transvase.formats import canonical, files
 from transvase.formats.processes import deaf_to_interrupts
 from transvase.model.table import Table
 from transvase.model.tables import TABLES
+from transvase.validators import data_docs
 
 # Counts only: SUMMARY would copy failing values into results, Data Docs and Dagster.
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 
 
 class Checked(NamedTuple):
-    """Result of a table's suite: columns and rules that failed, with the number of distinct values concerned."""
+    """Result of a table's suite: columns and expectations that failed, with the number of distinct values concerned, and for each the
+    rule of the catalogue that judges the same rows, or the declaration."""
 
     table: str
     success: bool
     expectations: int
     failed: dict[str, int]
+    rules: dict[str, str] = {}
+
+
+# Rules that say of each record what the expectation says of the column (`model.verdict.CATALOGUE`); the others are declarations only.
+RULES: dict[tuple[str, str], str] = {
+    ("patient", "birth_date"): "RNIV-DATE-IMPOSSIBLE, RNIV-DATE-PARTIAL",
+    ("patient", "birth_family"): "RNIV-TRAIT",
+    ("patient", "sex"): "RNIV-TRAIT",
+    ("document", "act"): "DOC-DATE",
+}
+
+
+def rule_of(table: str, column: str) -> str:
+    """The rule behind an expectation, else the declaration that it comes from."""
+    return RULES.get((table, column)) or f"déclaration {table}.{'key' if column == 'rows_per_key' else column}"
 
 
 def suite(table: Table) -> list[Any]:
     """The expectations that a declaration implies: required values, closed lists, forms of dates and decimals, one row per key."""
     import great_expectations.expectations as gxe
 
-    found: list[Any] = [gxe.ExpectColumnValuesToBeBetween(column="rows_per_key", min_value=1, max_value=1)]
+    def told(column: str) -> dict[str, Any]:
+        return {"column": column, "notes": rule_of(table.name, column), "meta": {"rule": rule_of(table.name, column)}}
+
+    found: list[Any] = [gxe.ExpectColumnValuesToBeBetween(**told("rows_per_key"), min_value=1, max_value=1)]
     for column in table.columns:
         if column.required:
-            found.append(gxe.ExpectColumnValuesToNotBeNull(column=column.name))
+            found.append(gxe.ExpectColumnValuesToNotBeNull(**told(column.name)))
         if column.values:
-            found.append(gxe.ExpectColumnValuesToBeInSet(column=column.name, value_set=list(column.values)))
+            found.append(gxe.ExpectColumnValuesToBeInSet(**told(column.name), value_set=list(column.values)))
         elif column.form:
-            found.append(gxe.ExpectColumnValuesToMatchRegex(column=column.name, regex=column.form))
+            found.append(gxe.ExpectColumnValuesToMatchRegex(**told(column.name), regex=column.form))
     return found
 
 
@@ -85,8 +105,11 @@ def frame(base: Any, table: Table) -> Any:
     )
 
 
-def check_tables(base: Any, names: Iterator[str] | list[str]) -> Iterator[Checked]:
-    """Validate the tables; loads Great Expectations, so it is called inside a run only."""
+def check_tables(
+    base: Any, names: Iterator[str] | list[str], results: list[data_docs.Result] | None = None
+) -> Iterator[Checked]:
+    """Validate the tables; what Great Expectations found is added to `results` when given. Loads it, so it is called inside a run
+    only."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
     warnings.filterwarnings("ignore", module="great_expectations")
     import great_expectations as gx
@@ -106,11 +129,14 @@ def check_tables(base: Any, names: Iterator[str] | list[str]) -> Iterator[Checke
             .get_batch({"dataframe": frame(base, table)})
         )
         result = batch.validate(gx.ExpectationSuite(name=name, expectations=rules), result_format=RESULT_FORMAT)
-        failed = {}
+        if results is not None:
+            results.append(data_docs.Result(name, bool(result.success), result))
+        failed, causes = {}, {}
         for one in result.results:
             if one.success:
                 continue
             config = one.expectation_config
+            causes[f"{config.kwargs.get('column')} {config.type}"] = rule_of(name, config.kwargs.get("column"))
             # An exception inside Great Expectations counts as a failure; its text is not kept.
             count = (
                 -1
@@ -118,13 +144,16 @@ def check_tables(base: Any, names: Iterator[str] | list[str]) -> Iterator[Checke
                 else int(one.result.get("unexpected_count") or 0)
             )
             failed[f"{config.kwargs.get('column')} {config.type}"] = count
-        yield Checked(name, bool(result.success), len(rules), failed)
+        yield Checked(name, bool(result.success), len(rules), failed, causes)
 
 
 def check_work(work: str) -> list[Checked]:
-    """Every table of a work folder; a plain function, so that it can run in a process of its own."""
+    """Every table of a work folder, its pages written too; a plain function, so that it can run in a process of its own."""
+    results: list[data_docs.Result] = []
     with canonical.connect(Path(work), threads=1) as base:
-        return list(check_tables(base, list(TABLES)))
+        found = list(check_tables(base, list(TABLES), results))
+    data_docs.write(Path(work), canonical.manifest(Path(work))["clock"], results)
+    return found
 
 
 # Beside the tables it speaks of, and replaced with them.

@@ -8,12 +8,14 @@ from transvase.exporters.fhir.absence import DENIED, ERRONEOUS, UNKNOWN, UNLABEL
 from transvase.exporters.fhir.primitive import Json, date_time, french_date, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
-from transvase.exporters.fhir.terminology import SNOMED, concept, concept_beside
+from transvase.exporters.fhir.terminology import EDQM_OID, HL7, SNOMED, SNOMED_OID, concept, concept_beside, fixed
 
 _META = written({"profile": [ips_profile("Immunization")]})
 _NO_KNOWN_IMMUNIZATION = written({"system": SNOMED, "code": "787482006"})
 # R4 has no recorder here, and who recorded a vaccination did not always give it.
 _RECORDER = {"text": "Auteur de l'enregistrement"}
+_VACCINATOR = fixed(f"{HL7}v2-0443", "AP")
+_SERIES = {True: "Rappel", False: "Première série"}
 
 
 def immunization(row: Any, subject: Subject) -> Json:
@@ -45,12 +47,34 @@ def immunization(row: Any, subject: Subject) -> Json:
         resource["_occurrenceString"] = ERRONEOUS if row.given else UNKNOWN
     if row.lot and (lot := text(row.lot)):
         resource["lotNumber"] = lot
+    if row.site or row.site_code:
+        resource["site"] = concept(row.site, row.site_code, SNOMED_OID)
+    if row.route or row.route_code:
+        resource["route"] = concept(row.route, row.route_code, EDQM_OID)
+    performers: list[Json] = []
     if row.practitioner:
-        resource["performer"] = [{"function": _RECORDER, "actor": subject.professional(row.practitioner)}]
-    if row.dose is not None:
-        # A rank of zero or less is no positive integer: kept as written.
-        rank: Json = {"doseNumberPositiveInt": row.dose} if row.dose > 0 else {"doseNumberString": str(row.dose)}
-        resource["protocolApplied"] = [rank]
+        performers.append({"function": _RECORDER, "actor": subject.professional(row.practitioner)})
+    if name := text(row.performer):
+        performers.append({"function": _VACCINATOR, "actor": {"display": name}})
+    if performers:
+        resource["performer"] = performers
+    if comment := text(row.comment):
+        resource["note"] = [*resource.get("note", []), {"text": comment}]
+    if reaction := text(row.reaction):
+        resource["reaction"] = [{"detail": {"type": "Observation", "display": reaction}}]
+    if row.dose is not None or row.booster is not None:
+        protocol: Json = {}
+        if row.booster is not None:
+            protocol["series"] = _SERIES[bool(row.booster)]
+        if row.dose is None:
+            # Required beside the series, whatever its type.
+            protocol["doseNumberString"] = "Inconnu"
+        elif row.dose > 0:
+            protocol["doseNumberPositiveInt"] = row.dose
+        else:
+            # A rank of zero or less is no positive integer: kept as written.
+            protocol["doseNumberString"] = str(row.dose)
+        resource["protocolApplied"] = [protocol]
     return resource
 
 
@@ -59,6 +83,8 @@ def line(row: Any) -> str:
     words = text(row.label) or UNLABELLED
     if row.dose is not None:
         words += f", dose {row.dose}"
+    if row.booster:
+        words += ", rappel"
     if row.lot:
         words += f", lot {row.lot}"
     return f"{words} ({french_date(row.given)})" if row.given else words

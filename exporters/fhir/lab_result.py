@@ -8,17 +8,21 @@ from typing import Any
 from orjson import Fragment
 
 from transvase.exporters.fhir.absence import UNKNOWN, UNKNOWN_CONCEPT, UNLABELLED, put_required_date
-from transvase.exporters.fhir.primitive import Json, decimal, french_date, text, written
+from transvase.exporters.fhir.primitive import Json, date_time, decimal, french_date, is_instant, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import HL7, concept, fixed
 
 _META = written({"profile": [ips_profile("Observation-results-laboratory-pathology")]})
-_CATEGORY = written([fixed(f"{HL7}observation-category", "laboratory")])
+_LABORATORY = fixed(f"{HL7}observation-category", "laboratory")
+_CATEGORY = written([_LABORATORY])
 _INTERPRETATION = {
-    flag: written([fixed(f"{HL7}v3-ObservationInterpretation", flag)]) for flag in ("N", "L", "H", "LL", "HH", "A")
+    flag: written([fixed(f"{HL7}v3-ObservationInterpretation", flag)])
+    for flag in ("N", "L", "H", "LL", "HH", "A", "AA", "S", "I", "R")
 }
-# The laboratory is not a column: IPS requires a performer and says that its absence is to be given a reason.
+# A result without a state was received: laboratories send what they have validated.
+_STATUS = {"partial": "preliminary", "corrected": "corrected", "cancelled": "cancelled"}
+# IPS requires a performer and says that its absence is to be given a reason.
 _PERFORMER = written([UNKNOWN])
 
 
@@ -32,6 +36,19 @@ def _quantity(value: str | None, unit: str) -> Fragment | None:
     return written({"value": number, "unit": unit} if unit else {"value": number})
 
 
+# Chapters and panels recur from patient to patient. R4 has no element for a title: a category may be words, its id says of what.
+@lru_cache(maxsize=1 << 10)
+def _category(chapter: str, panel: str) -> Fragment:
+    titles = [{"id": name, "text": words} for name, words in (("chapter", chapter), ("panel", panel)) if words]
+    return written([_LABORATORY, *titles]) if titles else _CATEGORY
+
+
+def _performers(laboratory: str, biologist: str) -> list[Json]:
+    """By their names: neither is a row of the record."""
+    named = (("Organization", laboratory), ("Practitioner", biologist))
+    return [{"type": kind, "display": name} for kind, name in named if name]
+
+
 def observation(row: Any, subject: Subject) -> Json:
     """The resource of a result. A value that is no number is a string; both kept when both were received."""
     resource: Json = {
@@ -39,26 +56,40 @@ def observation(row: Any, subject: Subject) -> Json:
         "id": resource_id(subject.practice, "lab_result", row.key),
         "meta": _META,
         "identifier": subject.identifier("lab_result", row.key),
-        "status": "final",
-        "category": _CATEGORY,
+        "status": _STATUS.get(row.status or "", "final"),
+        "category": _category(text(row.chapter), text(row.panel)),
         "code": concept(row.label, row.code, row.system),
         "subject": subject.patient,
     }
     put_required_date(resource, "effectiveDateTime", row.measured)
-    resource["performer"] = _PERFORMER
+    notes = [words] if (words := text(row.comment)) else []
+    if row.validated:
+        moment = date_time(row.validated)
+        # `issued` is an instant: a day alone is said in words.
+        if is_instant(moment):
+            resource["issued"] = moment
+        else:
+            notes.append(f"Validation : {french_date(row.validated)}")
+    resource["performer"] = _performers(text(row.laboratory), text(row.validated_by)) or _PERFORMER
     unit = text(row.unit)
     quantity = _quantity(row.value, unit)
     words = text(row.value_text)
     if quantity is not None:
         resource["valueQuantity"] = quantity
         if words:
-            resource["note"] = [{"text": words}]
+            notes.append(words)
     elif words or text(row.value):
         resource["valueString"] = " ".join(filter(None, (text(row.value), unit if text(row.value) else "", words)))
     else:
         resource["dataAbsentReason"] = UNKNOWN_CONCEPT
     if row.flag in _INTERPRETATION:
         resource["interpretation"] = _INTERPRETATION[row.flag]
+    if notes:
+        resource["note"] = [{"text": note} for note in notes]
+    if method := text(row.method):
+        resource["method"] = {"text": method}
+    if specimen := text(row.specimen):
+        resource["specimen"] = {"type": "Specimen", "display": specimen}
     if row.low or row.high:
         low, high = _quantity(row.low, unit), _quantity(row.high, unit)
         bounds: Json = {}

@@ -7,7 +7,7 @@ from typing import Any
 from transvase.exporters.fhir.contact import address, telecom
 from transvase.exporters.fhir.primitive import Json, text
 from transvase.exporters.fhir.release import FR_CORE_BASE, fr_core_profile, ips_profile
-from transvase.exporters.fhir.subject import resource_id
+from transvase.exporters.fhir.subject import resource_id, to
 from transvase.exporters.fhir.terminology import fixed, national
 from transvase.model.codes.facility_types import CODES as FACILITIES
 
@@ -24,9 +24,9 @@ def organization(row: Any) -> Json:
     identifiers.append({"system": "urn:ietf:rfc:3986", "value": f"urn:oid:{row.oid}"})
     resource: Json = {"resourceType": "Organization", "id": resource_id(row.oid, "practice", row.key)}
     name = text(row.name)
-    resource["meta"] = {"profile": [ips_profile("Organization"), fr_core_profile("organization")]}
-    if not name:
-        del resource["meta"]
+    # IPS requires a name; FR Core, which roles and patients of FR Core require here, does not.
+    claims = [ips_profile("Organization")] if name else []
+    resource["meta"] = {"profile": [*claims, fr_core_profile("organization")]}
     resource["identifier"] = identifiers
     if known := FACILITIES.get(row.facility_type or ""):
         resource["type"] = [{"coding": [national(known)]}]
@@ -39,11 +39,11 @@ def organization(row: Any) -> Json:
     return resource
 
 
-def device(row: Any) -> Json:
+def device(row: Any, relative: bool = False) -> Json:
     """The software, owned by the practice, as author of what nobody wrote by hand (IPS, "software-assembled")."""
     return {
         "resourceType": "Device",
         "id": resource_id(row.oid, "device", SOFTWARE),
         "deviceName": [{"name": SOFTWARE, "type": "model-name"}],
-        "owner": {"reference": f"urn:uuid:{resource_id(row.oid, 'practice', row.key)}"},
+        "owner": to("Organization", resource_id(row.oid, "practice", row.key), relative),
     }

@@ -7,7 +7,7 @@ from typing import Any
 from transvase.exporters.fhir.contact import telecom
 from transvase.exporters.fhir.primitive import Json, text, written
 from transvase.exporters.fhir.release import FR_CORE_BASE, fr_core_profile, ips_profile
-from transvase.exporters.fhir.subject import resource_id
+from transvase.exporters.fhir.subject import resource_id, to
 from transvase.exporters.fhir.terminology import fixed, national
 from transvase.model.codes.author_specialties import CODES as SPECIALTIES
 
@@ -40,19 +40,19 @@ def practitioner(row: Any, practice_oid: str) -> Json:
     return resource
 
 
-def practitioner_role(row: Any, practice_oid: str, practice_key: str) -> Json:
+def practitioner_role(row: Any, practice_oid: str, practice_key: str, relative: bool = False) -> Json:
     """The exercise. The structure is the practice of the document, or the key of another structure of the same record."""
     resource: Json = {"resourceType": "PractitionerRole", "id": resource_id(practice_oid, "practitioner_role", row.key)}
     if text(row.family):
         resource["meta"] = _ROLE
     if row.active is not None:
         resource["active"] = row.active
-    resource["practitioner"] = {"reference": f"urn:uuid:{resource_id(practice_oid, 'practitioner', row.key)}"}
+    resource["practitioner"] = to("Practitioner", resource_id(practice_oid, "practitioner", row.key), relative)
     if row.practice and row.practice != practice_key:
         number = {"system": f"urn:oid:{practice_oid}", "value": f"practice/{text(row.practice)}"}
         resource["organization"] = {"type": "Organization", "identifier": number}
     else:
-        resource["organization"] = {"reference": f"urn:uuid:{resource_id(practice_oid, 'practice', practice_key)}"}
+        resource["organization"] = to("Organization", resource_id(practice_oid, "practice", practice_key), relative)
     if known := SPECIALTIES.get(row.specialty or ""):
         resource["code"] = [{"coding": [national(known)]}]
     if contacts := telecom((row.phone, "phone", "work")):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -33,19 +33,48 @@ def resource_id(practice_oid: str, table: str, key: str) -> str:
     return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
 
+def to(kind: str, name: str, relative: bool = False) -> Json:
+    """A Reference to the resource `name` of type `kind`: by its URN inside a Bundle, whose entries have it as fullUrl; relative in files
+    of one resource a line, which have no fullUrl."""
+    return {"reference": f"{kind}/{name}" if relative else f"urn:uuid:{name}"}
+
+
 class Subject:
     """The references that the resources of one document share. `professionals` fills with those that a row named."""
 
-    __slots__ = ("_practitioners", "_references", "day", "french", "patient", "practice", "professionals", "system")
+    __slots__ = (
+        "_practitioners",
+        "_references",
+        "day",
+        "encounters",
+        "french",
+        "patient",
+        "practice",
+        "professionals",
+        "relative",
+        "system",
+    )
 
-    def __init__(self, practice: str, patient: str, practitioners: Mapping[str, Any], day: str, french: bool) -> None:
+    def __init__(
+        self,
+        practice: str,
+        patient: str,
+        practitioners: Mapping[str, Any],
+        day: str,
+        french: bool,
+        relative: bool = False,
+        encounters: Container[str] = (),
+    ) -> None:
         """`practice` is its OID, `patient` the key, `day` the day of the document, `french` whether the patient's resource
-        claims FR Core, which FR Core observations require of their subject."""
+        claims FR Core, which FR Core observations require of their subject; `relative` is the form of the references, see `to`;
+        `encounters` are the keys of those that stand beside the resources, the only ones that may be referred to."""
         self.practice = practice
+        self.relative = relative
+        self.encounters = encounters
         self.system = f"urn:oid:{practice}"
         self.day = day
         self.french = french
-        self.patient = written({"reference": f"urn:uuid:{resource_id(practice, 'patient', patient)}"})
+        self.patient = written(to("Patient", resource_id(practice, "patient", patient), relative))
         self.professionals: list[Any] = []
         self._practitioners = practitioners
         self._references: dict[str, Fragment] = {}
@@ -53,6 +82,12 @@ class Subject:
     def identifier(self, table: str, key: str) -> list[Json]:
         """The key of the source row, so that a resource leads back to it."""
         return [{"system": self.system, "value": f"{table}/{text(key)}"}]
+
+    def encounter(self, key: str | None) -> Json | None:
+        """Reference to an encounter that stands beside the resources, else None."""
+        if not key or key not in self.encounters:
+            return None
+        return to("Encounter", resource_id(self.practice, "encounter", key), self.relative)
 
     def professional(self, key: str) -> Fragment:
         """Reference to the role of a professional of the practice; to their local number alone when the record lacks them."""
@@ -65,6 +100,6 @@ class Subject:
             else:
                 self.professionals.append(row)
                 role = resource_id(self.practice, "practitioner_role", key)
-                reference = written({"reference": f"urn:uuid:{role}"})
+                reference = written(to("PractitionerRole", role, self.relative))
             self._references[key] = reference
         return reference

@@ -16,12 +16,16 @@ SNOMED = "http://snomed.info/sct"
 UCUM = "http://unitsofmeasure.org"
 HL7 = "http://terminology.hl7.org/CodeSystem/"
 
-# OIDs whose canonical URL FHIR itself fixes (R4, "Code systems"); every other system keeps its OID.
+# OIDs whose canonical URL FHIR itself fixes (R4, "Code systems"), and EDQM, whose URL the value set of routes of IPS gives; every other
+# system keeps its OID.
 _CANONICAL = {
+    "0.4.0.127.0.16.1.1.2.1": "http://standardterms.edqm.eu",
     "2.16.840.1.113883.6.1": LOINC,
     "2.16.840.1.113883.6.96": SNOMED,
     "2.16.840.1.113883.6.8": UCUM,
 }
+# OIDs of the systems of columns that hold codes of one system only.
+EDQM_OID, SNOMED_OID = "0.4.0.127.0.16.1.1.2.1", "2.16.840.1.113883.6.96"
 
 
 @lru_cache(maxsize=1024)

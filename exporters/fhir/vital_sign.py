@@ -156,6 +156,8 @@ def observation(rows: tuple[Any, ...], subject: Subject) -> Json:
     elif fits and sign is not None:
         resource["meta"] = _METAS[sign.core, subject.french]
     resource["subject"] = subject.patient
+    if encounter := subject.encounter(first.encounter):
+        resource["encounter"] = encounter
     put_required_date(resource, "effectiveDateTime", first.measured)
     resource[name] = value
     return resource

@@ -191,6 +191,13 @@ class ArchiveInvalid(TransvaseError):
     french = "L'archive {path} ne passe pas la vérification (anomalies : {count}) ; demandez une copie intacte à son émetteur."
 
 
+class ArchiveLocked(TransvaseError):
+    """Encrypted archive {path} does not open ({reason}); give the right key, or ask its issuer for an intact copy."""
+
+    exit_code = 42
+    french = "L'archive chiffrée {path} ne s'ouvre pas ({reason}) ; donnez la bonne clé, ou demandez une copie intacte à son émetteur."
+
+
 class EvidenceBroken(TransvaseError):
     """Run record {number} of {path}: {what}; change nothing there, and compare the folder with a copy kept elsewhere."""
 

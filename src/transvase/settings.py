@@ -14,7 +14,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from transvase.errors import Said, SettingsInvalid, SourceMissing
 
@@ -117,6 +117,29 @@ class Export(Section):
         None, description="PEM private key that signs SIGN.XML; the archive is unsigned without it."
     )
     signing_certificate: Path | None = Field(None, description="PEM certificate of that key.")
+    rasterise: bool = Field(
+        True,
+        description="Whether the pages of a PDF that cannot be made PDF/A-1 otherwise (a font is not embedded, say) leave as images with "
+        "their text searchable, the PDF as it came beside them; false leaves such a PDF as it came.",
+    )
+    rasterise_dpi: int = Field(150, ge=72, le=600, description="Dots per inch of those images.")
+    viewer: bool = Field(
+        True, description="Add VIEWER/, optional pages that a person opens in a browser without network to read the records."
+    )
+    recipient: str = Field(
+        "", description="Public age key (`age1…`) of who receives: the archive is encrypted for it, and is in clear without any."
+    )
+    passphrase_file: Path | None = Field(
+        None, description="File whose first line is the passphrase that encrypts the archive (age), instead of `recipient`."
+    )
+    recipient_certificate: Path | None = Field(
+        None,
+        description="PEM certificate (RSA) of who receives: the archive is encrypted for it (CMS), at most a gigabyte a file, instead of "
+        "`recipient`.",
+    )
+    part_size: int = Field(
+        0, ge=0, description="Bytes that a file may hold: beyond, the export is several archives and a set manifest. 0 for any size."
+    )
 
 
 class Feed(Section):
@@ -170,6 +193,13 @@ class Feed(Section):
     )
     connections: int = Field(2, ge=1, le=16, description="Simultaneous connections.")
     timeout: float = Field(60.0, gt=0, description="Seconds without an answer before the outcome is in doubt.")
+    ledger: str = Field(
+        "",
+        description="Ledger of submissions on a server, when several machines feed one practice: `postgresql://user@server/base`, with "
+        "`?schema=` for another schema than `transvase` (one schema is one practice); empty for a file of the work folder. The password "
+        "stands in `ledger_password_file`, or in the environment as `TRANSVASE_LEDGER_PASSWORD`.",
+    )
+    ledger_password_file: Path | None = Field(None, description="File whose first line is the password of that address.")
     unknown_history_before: date | None = Field(
         None,
         description="Cut-off decided by the operator: a document of unknown history made on or after it counts as never fed.",
@@ -187,6 +217,18 @@ class Feed(Section):
         start, _, end = value.partition("-")
         if value and start == end:
             raise ValueError("must begin and end at different times")
+        return value
+
+    @field_validator("ledger")
+    @classmethod
+    def _server(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme != "postgresql" or not parts.hostname or not parts.path.strip("/")):
+            raise ValueError("must be postgresql://user@server/base")
+        if parts.password is not None:
+            raise ValueError("must hold no password: use ledger_password_file or TRANSVASE_LEDGER_PASSWORD")
+        if parts.query and not re.fullmatch(r"schema=[A-Za-z_][A-Za-z0-9_]{0,62}", parts.query):
+            raise ValueError("takes ?schema= and nothing else, a name of letters, digits and _")
         return value
 
     @field_validator("url")
@@ -220,6 +262,90 @@ class Insi(Section):
     def _https(cls, value: str) -> str:
         if value and not value.startswith("https://"):
             raise ValueError("must start with https://")
+        return value
+
+
+class Mss(Section):
+    """Messages by MSSanté, to patients and to their correspondents. The environment is that of [feed]."""
+
+    address: str = Field(
+        "",
+        description="Mailbox that sends and receives, applicative or of the structure; empty for no messages.",
+        pattern=r"^([a-z0-9._+-]+@[a-z0-9.-]+)?$",
+    )
+    label: str = Field("", description="Label shown beside it; the name of the practice when empty.")
+    product: str = Field(
+        "", description="Reference of the product (Convergence), put in X-MSS-NIL.", pattern=r"^[A-Za-z0-9._/-]{0,64}$"
+    )
+    smtp: str = Field(
+        "",
+        description="Operator's server for sending, such as `smtp://operateur.fr:587` (STARTTLS) or `smtps://operateur.fr:465`.",
+        pattern=r"^(smtps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)?$",
+    )
+    imap: str = Field(
+        "",
+        description="Operator's server for reading, such as `imaps://operateur.fr:993` or `imap://operateur.fr:143` (STARTTLS); without "
+        "it answers are not read.",
+        pattern=r"^(imaps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)?$",
+    )
+    certificate: Path | None = Field(
+        None, description="PEM certificate of the structure (ORG AUTH_CLI); that of [feed] when absent."
+    )
+    key: Path | None = Field(None, description="PEM private key of that certificate; that of [feed] when absent.")
+    authority: Path | None = Field(
+        None, description="PEM of the authorities trusted for the operator; that of [feed] when absent."
+    )
+    token_file: Path | None = Field(
+        None,
+        description="File whose first line is a Pro Santé Connect access token (XOAUTH2), which another program renews; without it the "
+        "certificate says who sends.",
+    )
+    since: date | None = Field(
+        None, description="First day of the acts whose documents leave by message; nothing leaves without it."
+    )
+    patient_domain: str = Field(
+        "patient.mssante.fr",
+        description="Domain of citizens; that of the test platform is not in our sources, the operator gives it.",
+        pattern=r"^[a-z0-9.-]+$",
+    )
+    professional_max_bytes: int = Field(
+        10_000_000,
+        ge=100_000,
+        description="Largest message to a professional; what the operator's server announces prevails when it is less.",
+    )
+    sent_folder: str = Field(
+        "",
+        description="IMAP folder where the operator itself files every message it takes: after a doubt, absent there means not sent. Leave "
+        "it empty unless the operator says so.",
+        pattern=r"^[ -~]*$",
+    )
+    after_doubt_professional: Literal["ask", "resend"] = Field(
+        "ask", description="After a doubt without that folder: a person asks the recipient, or the same message leaves again."
+    )
+    after_doubt_patient: Literal["ask", "resend"] = Field(
+        "resend", description="The same for a patient: the Message-ID is the same, a repetition does no harm."
+    )
+    patient_answers: bool = Field(
+        False, description="The patient may answer; otherwise messages bear `X-MSS-MES: FIN`."
+    )
+    replacement_mark: Literal["before", "after"] = Field(
+        "before", description="Where `[Annule et remplace]` stands in the subject; two product notes differ."
+    )
+    messages_per_second: float = Field(1.0, gt=0, description="Ceiling of messages a second.")
+    daily_ceiling: int = Field(2000, ge=0, description="Messages a day.")
+    window: str = Field(
+        "",
+        description="Hours during which messages leave, such as 08:00-19:00; empty for any hour.",
+        pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+    )
+    timeout: float = Field(60.0, gt=0, description="Seconds without an answer before the outcome is in doubt.")
+
+    @field_validator("window")
+    @classmethod
+    def _two_times(cls, value: str) -> str:
+        start, _, end = value.partition("-")
+        if value and start == end:
+            raise ValueError("must begin and end at different times")
         return value
 
 
@@ -285,6 +411,42 @@ class Evidence(Section):
         return value
 
 
+class Alerts(Section):
+    """Who is told of a run that failed, of refusals, of deadlines: one alert per problem. Sent by Dagster's sensors."""
+
+    smtp: str = Field(
+        "",
+        description="Mail server, such as `smtp://serveur:587` (STARTTLS) or `smtps://serveur:465`; empty for no mail.",
+        pattern=r"^(smtps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)?$",
+    )
+    sender: str = Field("", description="Address that the mail comes from.", pattern=r"^([^@\s]+@[A-Za-z0-9.-]+)?$")
+    recipients: tuple[str, ...] = Field((), description="Addresses that the mail goes to.")
+    user: str = Field("", description="Login on the mail server; empty for none.")
+    password_file: Path | None = Field(
+        None, description="File whose first line is its password; else `TRANSVASE_SMTP_PASSWORD`."
+    )
+    webhook: str = Field("", description="Address that receives each alert as a JSON document (POST); empty for none.")
+    authority: Path | None = Field(
+        None, description="PEM of the authorities trusted for both; those of the system when absent."
+    )
+    timeout: float = Field(10.0, gt=0, le=120, description="Seconds without an answer before an alert waits.")
+
+    @field_validator("webhook")
+    @classmethod
+    def _safe(cls, value: str) -> str:
+        parts = urlsplit(value)
+        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if value and not ((parts.scheme == "https" and parts.hostname) or local):
+            raise ValueError("must start with https:// (http:// on this machine only)")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Alerts:
+        if self.smtp and not (self.sender and self.recipients):
+            raise ValueError("smtp needs sender and recipients")
+        return self
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -294,8 +456,10 @@ class Settings(Section):
     export: Export = Export()
     feed: Feed = Feed()
     insi: Insi = Insi()
+    mss: Mss = Mss()
     directory: Directory = Directory()
     evidence: Evidence = Evidence()
+    alerts: Alerts = Alerts()
     time_zone: str = Field("Europe/Paris", description="Time zone of the practice's clock.")
 
     @field_validator("time_zone")
@@ -381,6 +545,8 @@ def anchored(settings: Settings, folder: Path) -> Settings:
             "folder": at(settings.export.folder),
             "signing_key": at(settings.export.signing_key),
             "signing_certificate": at(settings.export.signing_certificate),
+            "passphrase_file": at(settings.export.passphrase_file),
+            "recipient_certificate": at(settings.export.recipient_certificate),
         }
     )
     feed = settings.feed.model_copy(
@@ -391,6 +557,7 @@ def anchored(settings: Settings, folder: Path) -> Settings:
             "authority": at(settings.feed.authority),
             "seal_certificate": at(settings.feed.seal_certificate),
             "seal_key": at(settings.feed.seal_key),
+            "ledger_password_file": at(settings.feed.ledger_password_file),
         }
     )
     insi = settings.insi.model_copy(
@@ -400,6 +567,9 @@ def anchored(settings: Settings, folder: Path) -> Settings:
             "authority": at(settings.insi.authority),
         }
     )
+    mss = settings.mss.model_copy(
+        update={name: at(getattr(settings.mss, name)) for name in ("certificate", "key", "authority", "token_file")}
+    )
     directory = settings.directory.model_copy(
         update={name: at(getattr(settings.directory, name)) for name in Directory.model_fields}
     )
@@ -408,6 +578,9 @@ def anchored(settings: Settings, folder: Path) -> Settings:
             n: at(getattr(settings.evidence, n)) for n, about in Evidence.model_fields.items() if about.default is None
         }
     )
+    alerts = settings.alerts.model_copy(
+        update={name: at(getattr(settings.alerts, name)) for name in ("password_file", "authority")}
+    )
     return settings.model_copy(
         update={
             "source": source,
@@ -415,8 +588,10 @@ def anchored(settings: Settings, folder: Path) -> Settings:
             "export": export,
             "feed": feed,
             "insi": insi,
+            "mss": mss,
             "directory": directory,
             "evidence": evidence,
+            "alerts": alerts,
         }
     )
 
@@ -433,15 +608,35 @@ def require_source(settings: Settings) -> Path | str:
 def source_password(settings: Settings) -> str:
     """Password of the server's address: of its file, else of the environment; empty without one. SettingsInvalid for an unreadable
     file."""
-    file = settings.source.password_file
+    return _password(settings.source.password_file, "source.password_file", "TRANSVASE_SOURCE_PASSWORD")
+
+
+def ledger_password(settings: Settings) -> str:
+    """Password of the ledger's server, as that of the source."""
+    return _password(settings.feed.ledger_password_file, "feed.ledger_password_file", "TRANSVASE_LEDGER_PASSWORD")
+
+
+def _password(file: Path | None, name: str, variable: str) -> str:
     if file is None:
-        return os.environ.get("TRANSVASE_SOURCE_PASSWORD", "")
+        return os.environ.get(variable, "")
     try:
         return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
         kind = type(error).__name__
         what = Said(f"il n'est pas lisible ({kind})", f"it cannot be read ({kind})")
-        raise SettingsInvalid(name="source.password_file", file=file.name, what=what) from None
+        raise SettingsInvalid(name=name, file=file.name, what=what) from None
+
+
+def alert_password(alerts: Alerts) -> str:
+    """Password of the mail server: of its file, else of the environment; empty without one. SettingsInvalid for an unreadable file."""
+    if alerts.password_file is None:
+        return os.environ.get("TRANSVASE_SMTP_PASSWORD", "")
+    try:
+        return alerts.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        kind = type(error).__name__
+        what = Said(f"il n'est pas lisible ({kind})", f"it cannot be read ({kind})")
+        raise SettingsInvalid(name="alerts.password_file", file=alerts.password_file.name, what=what) from None
 
 
 def operator(settings: Settings) -> str:

@@ -2,7 +2,7 @@
 SELECT
   r.id AS key,
   referred(r.patient->>'$.reference') AS patient,
-  COALESCE((SELECT min(m.code) FROM map_relations m WHERE list_contains(r.relationship->>'$[*].coding[*].code', m.local)), 'other') AS role,
+  COALESCE((SELECT min(m.code) FROM map_relations m WHERE list_contains(list_concat(r.relationship->>'$[*].coding[*].code', r.relationship->>'$[*].text'), m.local)), 'other') AS role,
   COALESCE(r.name->>'$[0].family', r.name->>'$[0].text') AS family,
   NULLIF(array_to_string(r.name->>'$[0].given[*]', ' '), '') AS given,
   r.birthDate AS birth_date,

@@ -1,0 +1,170 @@
+"""The measures of feeding: each in a process of its own, against the local DMP in another, quotas off, every set signed.
+
+`python bench/feeding.py FOLDER CONNECTIONS DOCUMENTS` feeds the practice of a folder and prints what it cost as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+CLOCK = datetime(2026, 11, 23, 20, 0, tzinfo=ZoneInfo("Europe/Paris"))
+SIGNATURES = 300
+SERVE = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from transvase.sandbox.dmp import serve
+folder, patients, clock, structure = sys.argv[1:]
+serve(Path(folder), Path(patients), 0, datetime.fromisoformat(clock), lambda url: print(url, flush=True), structure=structure)
+"""
+
+
+def scan(number: int, size: int) -> bytes:
+    """A PDF of about so many bytes whose stream does not shrink, like a scan."""
+    noise = hashlib.shake_256(str(number).encode()).digest(max(size - 600, 64))
+    head = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 3 0 R>>endobj\n3 0 obj<</Type/Pages/Kids[4 0 R]/Count 1>>endobj\n"
+    image = b"2 0 obj<</Length %d>>stream\n" % len(noise) + noise + b"\nendstream endobj\n"
+    page = b"4 0 obj<</Type/Page/Parent 3 0 R/MediaBox[0 0 595 842]>>endobj\n"
+    offsets = [9, len(head), head.index(b"3 0 obj"), len(head) + len(image)]
+    table = b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    body = head + image + page
+    return body + table + b"trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+
+
+def practice(folder: Path, patients: int, size: int, documents: int) -> int:
+    """A judged practice whose first bodies, as many as are asked for, have that size and whose other documents are not due; how many."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from transvase.sources import mapping
+    from transvase.sources.extract import extract
+    from transvase.sources.synthetic.practice import generate
+    from transvase.validators.verdicts import judge
+
+    database, work = folder / "cabinet.sqlite3", folder / "work"
+    generate(database, patients=patients, clock=CLOCK, document_size=2000)
+    extract(mapping.load("synthetic"), database, work, clock=CLOCK)
+    due = (
+        judge(work, clock=CLOCK, environment="sandbox")
+        and pq.read_table(work / "verdicts" / "decision.parquet").to_pylist()
+    )
+    chosen = {
+        d["version_key"]
+        for d in sorted(due, key=lambda d: (d["act"] or "", d["document"]))
+        if d["outcome"] == "to_send"
+    }
+    path = work / "canonical" / "document_version.parquet"
+    table = pq.read_table(path)
+    rows, made = table.to_pylist(), 0
+    for row in rows:
+        if row["key"] not in chosen or row["detected"] != "pdf" or made == documents:
+            row["damage"] = row["damage"] or "bench"
+            continue
+        made += 1
+        data = scan(made, size)
+        digest = hashlib.sha256(data).hexdigest()
+        place = work / "bodies" / digest[:2]
+        place.mkdir(parents=True, exist_ok=True)
+        (place / digest).write_bytes(data)
+        row.update(sha256=digest, size=len(data))
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    judge(work, clock=CLOCK, environment="sandbox")
+    return made
+
+
+@contextmanager
+def service(folder: Path, slow: float = 0.0) -> Iterator[None]:
+    """The local DMP in a process of its own, each of whose answers takes so many seconds more; its address and keys go to a file."""
+    import pyarrow.parquet as pq
+
+    from transvase.gateways import dmp
+
+    structure = str(pq.read_table(folder / "work" / "canonical" / "practice.parquet").to_pylist()[0]["struct_idnat"])
+    keys = folder / "sandbox"
+    # The registry of a former feed would answer that everything is there.
+    (keys / "registry.jsonl").unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-c",
+        SERVE,
+        str(keys),
+        str(folder / "cabinet.dmp-patients.csv"),
+        CLOCK.isoformat(),
+        structure,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        (folder / "sandbox.url").write_text(url, encoding="utf-8")
+        try:
+            if slow:
+                context = dmp.tls(keys / "client.pem", keys / "client.key", keys / "ca.pem", None)
+                line = http.client.HTTPSConnection(url.split("/")[2], context=context)
+                plan = [{"nth": n, "trouble": "slow", "seconds": slow} for n in range(1, 2001)]
+                line.request("POST", "/control", json.dumps({"plan": plan}))
+                assert line.getresponse().status == 200
+                line.close()
+            yield
+        finally:
+            process.terminate()
+
+
+def fed(folder: Path, connections: int, documents: int) -> dict[str, float]:
+    """Feed in a process of its own: documents, seconds, CPU seconds of the client for one, those of two signatures, peak MB."""
+    for file in (folder / "work").glob("ledger.sqlite*"):
+        file.unlink()
+    command = [sys.executable, __file__, str(folder), str(connections), str(documents)]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, float] = json.loads(printed.splitlines()[-1])
+    return found
+
+
+def signature(seal: Any) -> float:
+    """CPU seconds of one RSA-2048 signature of a text of the size of a SignedInfo."""
+    began = time.process_time()
+    for number in range(SIGNATURES):
+        seal.sign(b"%d" % number * 300, "sha256")
+    return (time.process_time() - began) / SIGNATURES
+
+
+def main() -> None:
+    """One feed."""
+    from transvase.assets import feeding
+    from transvase.assets.quota import Limits
+    from transvase.assets.signing import Proofs
+    from transvase.exporters import portability
+    from transvase.formats import structure_seal
+    from transvase.gateways import dmp
+    from transvase.ledger.submissions import Ledger
+
+    folder, connections, documents = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    url, keys = (folder / "sandbox.url").read_text(encoding="utf-8"), folder / "sandbox"
+    context = dmp.tls(keys / "client.pem", keys / "client.key", keys / "ca.pem", None)
+    seal = structure_seal.load(keys / "seal.pem", keys / "seal.key", None, CLOCK, dmp.DMP)
+    proofs = Proofs(seal, "INDIRECTE", "sha256", "sha1", "")
+    job = portability.job_of(folder / "work", {}, CLOCK, "Transvase bench", None, "Europe/Paris")
+    limits = Limits(1e6, documents, connections)
+    before = signature(seal)
+    began, spent = time.perf_counter(), time.process_time()
+    with Ledger(folder / "work" / "ledger.sqlite", "dmp") as ledger:
+        sent = feeding.feed(job, ledger, lambda: dmp.Dmp(url, context, 120), limits, lambda: CLOCK, proofs=proofs).sent
+    seconds, spent = time.perf_counter() - began, time.process_time() - spent
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    two = before + signature(seal)
+    print(json.dumps({"sent": sent, "seconds": seconds, "each": spent / max(sent, 1), "two": two, "peak": peak}))
+
+
+if __name__ == "__main__":
+    main()
