@@ -191,6 +191,9 @@ GOOD = str(OWNER.to_public())
     "text",
     ["", "age", "age1", GOOD[:-1], GOOD[:-1] + ("q" if GOOD[-1] != "q" else "p"), GOOD[:8] + GOOD[8:].upper(), "bge" + GOOD[3:], GOOD + "q",
      str(OWNER), "ssh-ed25519 AAAA", GOOD.replace(GOOD[6], "b", 1)],
+    # The key is drawn anew in each process: the names are not.
+    ids=["nothing", "a prefix", "no key", "cut", "another last letter", "two cases", "another prefix", "a letter more", "a secret key", "ssh",
+         "a letter that bech32 has not"],
 )  # fmt: skip
 def test_a_recipient_that_is_none_is_refused_without_quoting_it(text):
     with pytest.raises(ValueError) as refused:
