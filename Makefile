@@ -36,6 +36,7 @@ test-all: test debian ## Then those that need Debian packages and the reference 
 	TRANSVASE_TEST_ALL=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "shared or debian"
 
 debian: ## Install the Debian packages that test-all needs (root)
+	@command -v npm >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm) >/dev/null
 	@dpkg -s $(DEBIAN) >/dev/null 2>&1 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN)) >/dev/null
 
 lint: $(VENV)/.dev ## Style and common mistakes

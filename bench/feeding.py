@@ -33,14 +33,23 @@ serve(Path(folder), Path(patients), 0, datetime.fromisoformat(clock), lambda url
 
 def scan(number: int, size: int) -> bytes:
     """A PDF of about so many bytes whose stream does not shrink, like a scan."""
-    noise = hashlib.shake_256(str(number).encode()).digest(max(size - 600, 64))
-    head = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 3 0 R>>endobj\n3 0 obj<</Type/Pages/Kids[4 0 R]/Count 1>>endobj\n"
-    image = b"2 0 obj<</Length %d>>stream\n" % len(noise) + noise + b"\nendstream endobj\n"
-    page = b"4 0 obj<</Type/Page/Parent 3 0 R/MediaBox[0 0 595 842]>>endobj\n"
-    offsets = [9, len(head), head.index(b"3 0 obj"), len(head) + len(image)]
-    table = b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
-    body = head + image + page
-    return body + table + b"trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+    side = max(int((size - 900) ** 0.5), 8)
+    noise = hashlib.shake_256(str(number).encode()).digest(side * side)
+    drawn = b"q 500 0 0 500 40 200 cm /I Do Q"
+    image = b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceGray/BitsPerComponent 8/Length %d>>"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</XObject<</I 5 0 R>>>>/Contents 4 0 R>>",
+        b"<</Length %d>>\nstream\n" % len(drawn) + drawn + b"\nendstream",
+        image % (side, side, len(noise)) + b"\nstream\n" + noise + b"\nendstream",
+    ]
+    body, offsets = bytearray(b"%PDF-1.4\n"), []
+    for rank, one in enumerate(objects, 1):
+        offsets.append(len(body))
+        body += b"%d 0 obj\n" % rank + one + b"\nendobj\n"
+    table = b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    return bytes(body) + table + b"trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
 
 
 def practice(folder: Path, patients: int, size: int, documents: int) -> int:
@@ -65,11 +74,17 @@ def practice(folder: Path, patients: int, size: int, documents: int) -> int:
         for d in sorted(due, key=lambda d: (d["act"] or "", d["document"]))
         if d["outcome"] == "to_send"
     }
+    # Those that leave in a model of their own do not carry their PDF.
+    own = {
+        r["document"]
+        for n in ("prescription", "lab_result")
+        for r in pq.read_table(work / "canonical" / f"{n}.parquet").to_pylist()
+    }
     path = work / "canonical" / "document_version.parquet"
     table = pq.read_table(path)
     rows, made = table.to_pylist(), 0
     for row in rows:
-        if row["key"] not in chosen or row["detected"] != "pdf" or made == documents:
+        if row["key"] not in chosen or row["document"] in own or row["detected"] != "pdf" or made == documents:
             row["damage"] = row["damage"] or "bench"
             continue
         made += 1

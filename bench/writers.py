@@ -142,23 +142,29 @@ def pages() -> tuple[Callable[[], bytes], Callable[[], bytes], int]:
 
     written = ours()
     with pikepdf.open(BytesIO(written)) as file:
-        # Each operator as its operands, as a writer has them before it writes.
-        contents = [
-            [line.split(" ") for line in page.Contents.read_bytes().decode("latin-1").splitlines()]
-            for page in file.pages
-        ]
+        # Each operator as a writer has it: what stands before its text, the text, what stands after.
+        lines_of = [page.Contents.read_bytes().decode("latin-1").splitlines() for page in file.pages]
+        contents = [[_operator(line) for line in page] for page in lines_of]
         frame = written[: len(written) - sum(len(page.Contents.read_raw_bytes()) for page in file.pages)]
     count = len(contents)
-
-    escapes = str.maketrans({"\\": "\\\\", "(": "\\(", ")": "\\)"})
 
     def raw() -> bytes:
         streams = [
             isal_zlib.compress(
-                "\n".join([" ".join([word.translate(escapes) for word in line]) for line in page]).encode("latin-1"), 1
+                "\n".join([f"{a}({_escaped(text)}){b}" if b else a for a, text, b in page]).encode("latin-1"),
+                1,
             )
             for page in contents
         ]
         return frame + b"".join(streams)
 
     return ours, raw, count
+
+
+def _operator(line: str) -> tuple[str, str, str]:
+    found = re.fullmatch(r"(.*?)\((.*)\)(.*)", line)
+    return (found[1], re.sub(r"\\([\\()])", r"\1", found[2]), found[3]) if found else (line, "", "")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")

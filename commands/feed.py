@@ -137,7 +137,7 @@ def _feed(options: argparse.Namespace, session: Run) -> int:
         _print({"states": counts, "problems": _problems(problems, options.lang), "chain_broken_at": broken})
     else:
         _states(counts, problems, broken, options.lang)
-    waiting = ("refused", "set_aside", "to_submit", "to_query", "submitted")
+    waiting = ("refused", "set_aside", "to_submit", "to_query", "submitted", *LEAVING)
     return 1 if broken or any(counts.get(s) for s in waiting) else 0
 
 

@@ -154,7 +154,7 @@ DRAWN = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(DRAWN)
 def test_no_record_whatever_makes_a_resource_that_breaks_a_rule(drawn: dict[str, Any]) -> None:
     document = document_bundle(created=fhir_samples.CREATED, identifier="1.2.3", **drawn)

@@ -652,6 +652,7 @@ def test_nothing_stands_in_clear_in_the_export_folder_at_any_moment(office, whol
 
 def test_killed_while_it_encrypts_and_begun_again(office, tmp_path):
     shutil.copytree(office / "work", tmp_path / "work")
+    killed = 0
     for wanted in (1, 3):
         process = start(office, tmp_path, AGE)
         limit = time.monotonic() + 60
@@ -661,11 +662,13 @@ def test_killed_while_it_encrypts_and_begun_again(office, tmp_path):
             time.sleep(0.0005)
         os.killpg(process.pid, signal.SIGKILL)
         if process.wait() == -signal.SIGKILL:
+            killed += 1
             # Whole archives under their final names, half-made ones under hidden names: all of it encrypted.
             assert in_clear(tmp_path / "out") == []
             assert not list((tmp_path / "out").glob("*.SET.JSON")), "the set is told once all of it is there"
             for path in (tmp_path / "out").glob("PA*.age"):
                 assert pyrage.decrypt(path.read_bytes(), [IDENTITY])[:4] == b"PK\x03\x04"
+    assert killed, "the export always ended first"
     assert start(office, tmp_path, AGE).wait() == 0
     (tmp_path / "key").write_text(str(IDENTITY))
     assert main(["verify", str(tmp_path / "out"), "--key", str(tmp_path / "key")]) == 0

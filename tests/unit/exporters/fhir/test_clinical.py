@@ -102,7 +102,7 @@ def test_who_recorded_a_vaccination_is_not_said_to_have_given_it(document, of_ty
     assert found["performer"][0]["function"]["text"] == "Auteur de l'enregistrement"
 
 
-@pytest.mark.parametrize("flag", ["N", "L", "H", "LL", "HH", "A"])
+@pytest.mark.parametrize("flag", ["N", "L", "H", "LL", "HH", "A", "AA", "S", "I", "R"])
 def test_result(document, of_type, flag):
     row = {
         "code": "2345-7",
@@ -119,6 +119,77 @@ def test_result(document, of_type, flag):
     assert found["interpretation"][0]["coding"][0]["code"] == flag
     assert found["referenceRange"] == [{"low": {"value": 0.7, "unit": "g/L"}, "high": {"value": 1.1, "unit": "g/L"}}]
     assert "system" not in found["valueQuantity"], "the laboratory's unit is not known to be UCUM"
+
+
+def test_what_the_laboratory_says_of_a_result(document, of_type):
+    row = {
+        "value": "1.1",
+        "status": "corrected",
+        "chapter": "Biochimie",
+        "panel": "Bilan lipidique",
+        "specimen": "Sérum",
+        "method": "Enzymatique",
+        "laboratory": "Laboratoire du Lac",
+        "validated_by": "Dr LEGRAND",
+        "validated": "2024-03-12T10:00:00",
+        "comment": "À jeun",
+    }
+    (found,) = of_type(document(lab_result=[row]), "Observation")
+    assert found["status"] == "corrected"
+    assert found["category"][1:] == [{"id": "chapter", "text": "Biochimie"}, {"id": "panel", "text": "Bilan lipidique"}]
+    assert found["specimen"] == {"type": "Specimen", "display": "Sérum"} and found["method"] == {"text": "Enzymatique"}
+    assert found["performer"] == [
+        {"type": "Organization", "display": "Laboratoire du Lac"},
+        {"type": "Practitioner", "display": "Dr LEGRAND"},
+    ]
+    assert found["issued"] == "2024-03-12T10:00:00+01:00" and found["note"] == [{"text": "À jeun"}]
+
+
+@pytest.mark.parametrize(
+    "status, code",
+    [
+        ("final", "final"),
+        ("partial", "preliminary"),
+        ("corrected", "corrected"),
+        ("cancelled", "cancelled"),
+        (None, "final"),
+    ],
+)
+def test_state_of_a_result(document, of_type, status, code):
+    (found,) = of_type(document(lab_result=[{"value": "1", "status": status}]), "Observation")
+    assert found["status"] == code
+
+
+def test_a_day_of_validation_alone_is_said_in_words(document, of_type):
+    (found,) = of_type(document(lab_result=[{"value": "1", "validated": "2024-03-12"}]), "Observation")
+    assert "issued" not in found and found["note"] == [{"text": "Validation : 12/03/2024"}]
+
+
+def test_how_a_vaccine_was_given(document, of_type):
+    row = {
+        "booster": True,
+        "dose": 2,
+        "route": "Intramusculaire",
+        "route_code": "20035000",
+        "site": "Deltoïde gauche",
+        "site_code": "16217701000119102",
+        "performer": "IDE Martin",
+        "practitioner": "d1",
+        "reaction": "Fièvre",
+        "comment": "Bien toléré",
+    }
+    (found,) = of_type(document(immunization=[row]), "Immunization")
+    assert found["protocolApplied"] == [{"series": "Rappel", "doseNumberPositiveInt": 2}]
+    assert found["route"]["coding"] == [{"system": "http://standardterms.edqm.eu", "code": "20035000"}]
+    assert found["site"]["coding"][0]["system"] == "http://snomed.info/sct"
+    recorder, vaccinator = found["performer"]
+    assert "reference" in recorder["actor"] and vaccinator["actor"] == {"display": "IDE Martin"}
+    assert found["reaction"][0]["detail"]["display"] == "Fièvre" and found["note"] == [{"text": "Bien toléré"}]
+
+
+def test_a_booster_of_unknown_rank(document, of_type):
+    (found,) = of_type(document(immunization=[{"booster": False}]), "Immunization")
+    assert found["protocolApplied"] == [{"series": "Première série", "doseNumberString": "Inconnu"}]
 
 
 def profiles(resource):
