@@ -284,7 +284,9 @@ class _Run:
 
     def delete(self) -> None:
         """What an operator wants deleted goes first: a document must not be replaced meanwhile."""
-        if self.within() and (code := deletions(self.ledger, self.client, self.signer, self.ctx, self.base, self.clock)):
+        if self.within() and (
+            code := deletions(self.ledger, self.client, self.signer, self.ctx, self.base, self.clock)
+        ):
             self.failed(code, 0.0, "deletions")
 
     # -- doubt ---------------------------------------------------------------------------------------------------------------
@@ -456,7 +458,9 @@ class _Run:
         message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, asked)}"
         assertion = ""
         if self.signer:
-            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now))
+            assertion = self.signer.token(
+                ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now)
+            )
         return self.client.reference(Sought(sought, ready.patient_id), Speech(message_id, now, assertion))
 
     def exists(self, ready: _Ready) -> Existence:
@@ -466,7 +470,9 @@ class _Run:
         message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'exists {ready.submission.patient} {now.isoformat()}')}"
         assertion = ""
         if self.signer:
-            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now))
+            assertion = self.signer.token(
+                ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now)
+            )
         return self.client.exists(ready.patient.ins, ready.patient.ins_oid, Speech(message_id, now, assertion))
 
     def rows(self, name: str, keys: set[str]) -> dict[str, Any]:
@@ -590,7 +596,9 @@ class _Run:
         )
         if self.signer and ready.reference:
             signature = self.signer.signature(submission, entry, ready.reference, now)
-            assertion = self.signer.token(ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now))
+            assertion = self.signer.token(
+                ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now)
+            )
         sending = Sending(submission, entry, ready.composed.data, signature)
         client = self.idle.get()
         try:

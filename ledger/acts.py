@@ -23,7 +23,9 @@ DELETIONS: dict[str, Said] = {
     "identity": Said("identité corrigée ou dégradée depuis", "identity corrected or downgraded since"),
     "patient": Said("document d'un autre patient", "document of another patient"),
     "error": Said("document fait par erreur", "document made in error"),
-    "request": Said("demande du patient, retenue par le professionnel", "asked for by the patient, granted by the professional"),
+    "request": Said(
+        "demande du patient, retenue par le professionnel", "asked for by the patient, granted by the professional"
+    ),
 }
 _SKIPPED_FROM: tuple[State, ...] = tuple(s for s, e in NEXT if e == "skip")
 

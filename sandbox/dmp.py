@@ -1,5 +1,6 @@
 """The local DMP: of the SOAP route the services `repository` (ITI-41), `registry` (ITI-18, ITI-57) and `patients` (TD0.2), under `/fhir`
-those of the other (`fhir`), on one registry, plus `/control`. The service of `insi` stands beside it when a directory of identities is given.
+those of the other (`fhir`), on one registry, plus `/control`. The service of `insi` stands beside it when a directory of identities is
+given.
 
 This module receives requests, asks the modules that know, and plays the troubles of the plan. Written from the sheet
 dmp-transactions alone, so that the project's client meets a second reading of it.

@@ -153,7 +153,12 @@ def code(entry: Item, scheme: str) -> str:
 
 def institutions(submission: Submission) -> set[str]:
     """The Struct_IdNat of the institutions of the authors of a submission's documents, or of the set when it holds none."""
-    values = (v for e in submission.entries or (submission.package,) for a in e.authors for v in a.slots.get("authorInstitution", ()))
+    values = (
+        v
+        for e in submission.entries or (submission.package,)
+        for a in e.authors
+        for v in a.slots.get("authorInstitution", ())
+    )
     return {value.rpartition("^")[2] for value in values}
 
 
