@@ -102,7 +102,7 @@ class Unit:
 
         stamp = zip_stream.dos_time(ref.CLOCK.replace(tzinfo=None))
         with out.open("wb") as file:
-            for number in range(1, patients + 1):
+            for _ in range(1, patients + 1):
                 one = patient_archive.build(self.ctx, self.patient, self.record, True, True, self.body)
                 member = zip_stream.Member("PAT00001.ZIP", 0, zip_stream.crc(one.data), len(one.data), len(one.data), 0)
                 hashlib.sha256(one.data).hexdigest()

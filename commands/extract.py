@@ -78,8 +78,13 @@ def received_line(received: dict[str, int], language: str) -> str:
     words = ("fichiers", "octets", "documents", "habillage XDM", "mis de côté et conservés")
     if language == "en":
         words = ("files", "bytes", "documents", "packaging of XDM", "set aside and kept")
-    parts = ((received[n], received[f"{n}_bytes"], word) for n, word in zip(("documents", "packaging", "aside"), words[2:], strict=True))
-    return f"{received['items']} {words[0]} ({received['bytes']} {words[1]}) = " + " + ".join(f"{n} {word} ({b})" for n, b, word in parts)
+    parts = (
+        (received[n], received[f"{n}_bytes"], word)
+        for n, word in zip(("documents", "packaging", "aside"), words[2:], strict=True)
+    )
+    return f"{received['items']} {words[0]} ({received['bytes']} {words[1]}) = " + " + ".join(
+        f"{n} {word} ({b})" for n, b, word in parts
+    )
 
 
 def changes_line(changes: dict[str, dict[str, int]], language: str) -> str:

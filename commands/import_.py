@@ -14,7 +14,11 @@ from transvase.errors import ArchiveInvalid, BadCall, Said
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("archive", type=Path, help="archive (chiffrée ou non), ensemble (PA….SET.JSON), document ou dossier / archive, set, document or folder")
+    parser.add_argument(
+        "archive",
+        type=Path,
+        help="archive (chiffrée ou non), ensemble (PA….SET.JSON), document ou dossier / archive, set, document or folder",
+    )
     parser.add_argument(
         "--unverified",
         action="store_true",

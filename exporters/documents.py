@@ -92,7 +92,9 @@ def context(
     signatories = {p.key: cda_header.signatory(p, practice.oid) for p in practitioners}
     lead = next((p for p in practitioners if p.active), practitioners[0] if practitioners else None)
     responsible = signatories[lead.key] if lead else cda_header.outside_author(practice.name, "structure", practice.oid)
-    return Context(practice, cda_header.structure(practice), signatories, responsible, clock, software, schema, accepts, dpi)
+    return Context(
+        practice, cda_header.structure(practice), signatories, responsible, clock, software, schema, accepts, dpi
+    )
 
 
 def read_back(ctx: Context, data: bytes) -> cda.CdaHeader | None:

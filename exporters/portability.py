@@ -160,7 +160,13 @@ def open_context(job: Job, base: Any, many: bool = False) -> Context:
     ]
     schema = etree.XMLSchema(etree.parse(job.schema)) if job.schema else None
     return documents.context(
-        practice, people, datetime.fromisoformat(job.clock), job.software, schema, _acceptor(job) if many else None, job.dpi
+        practice,
+        people,
+        datetime.fromisoformat(job.clock),
+        job.software,
+        schema,
+        _acceptor(job) if many else None,
+        job.dpi,
     )
 
 
@@ -403,7 +409,12 @@ def assemble(
         canonical.keep_delivered(work, division.delivery.name, job.scope)
     described = list(
         documentation.files(
-            extraction["cells"], extraction["unserved"], job.software, bool(job.schema), signer is not None, _sum(p.rungs for p in found)
+            extraction["cells"],
+            extraction["unserved"],
+            job.software,
+            bool(job.schema),
+            signer is not None,
+            _sum(p.rungs for p in found),
         )
     )
     fixed = _fixed(described, signer) + (_VIEWER_BYTES if job.viewer else 0)
@@ -444,7 +455,15 @@ def assemble(
                 counts = [a + b for a, b in zip(counts, held, strict=True)]
         written.append(
             Written(
-                name, target.name, digest, delivered, target.stat().st_size, one.patients, counts[0], counts[1], counts[2]
+                name,
+                target.name,
+                digest,
+                delivered,
+                target.stat().st_size,
+                one.patients,
+                counts[0],
+                counts[1],
+                counts[2],
             )
         )
     set_name = "" if alone else _write_set(job, ctx, out, planned, written, division.delivery)
@@ -588,7 +607,9 @@ def _write_set(
         try:
             before = orjson.loads(kept.read_bytes())
         except OSError:
-            raise WorkMissing(path=Path(job.work).name, what="set manifest of the first delivery", command="request run") from None
+            raise WorkMissing(
+                path=Path(job.work).name, what="set manifest of the first delivery", command="request run"
+            ) from None
     number = delivery.number if delivery else 1
     head = {
         "set": before.get("set") or export_id(ctx.practice.oid, ctx.clock, job.scope),
@@ -612,9 +633,7 @@ def _write_set(
     return name
 
 
-def _optional(
-    job: Job, ctx: Context, archive: str, found: list[Part], planned: Planned
-) -> list[optional_part.Folder]:
+def _optional(job: Job, ctx: Context, archive: str, found: list[Part], planned: Planned) -> list[optional_part.Folder]:
     """The optional folders of an archive that the job asks for."""
     if not job.viewer:
         return []

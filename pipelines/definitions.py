@@ -60,7 +60,12 @@ JOBS = (
     _job("messages", _VERDICTS | _MSS, "Envoyer les messages MSSanté."),
     _job("audit", _REPORT, "Écrire le rapport d'audit."),
     _job("nightly", _EXTRACT | _VERDICTS | _DMP | _REPORT, "Chaque nuit : lire, juger, alimenter, rendre compte."),
-    _job("everything", dg.AssetSelection.all() - _MSS, "Toute la chaîne : extraction, archive, DMP, rapport.", buckets=True),
+    _job(
+        "everything",
+        dg.AssetSelection.all() - _MSS,
+        "Toute la chaîne : extraction, archive, DMP, rapport.",
+        buckets=True,
+    ),
 )
 
 # An act is due the same day: once after the day's acts and before midnight, once in the night window for what was late or refused.
@@ -127,9 +132,7 @@ def portability_requests(context: dg.SensorEvaluationContext) -> dg.SensorResult
         if request.late(run.clock):
             context.log.warning(f"demande {request.number} : échéance manquée")
         elif request.scope.kind != "UNITAIRE" and request.awaited - run.clock < NEAR:
-            context.log.warning(
-                f"demande {request.number} : à remettre avant le {request.awaited:%Y-%m-%d %H:%M}"
-            )
+            context.log.warning(f"demande {request.number} : à remettre avant le {request.awaited:%Y-%m-%d %H:%M}")
     asked = [
         dg.RunRequest(run_key=f"demande-{r.number}", tags={**EVERY_BUCKET, requests.TAG: str(r.number)})
         for r in waiting
@@ -168,7 +171,15 @@ def alert_of_state(context: dg.RunStatusSensorContext) -> None:
 def build(run: Run | None = None) -> dg.Definitions:
     """The definitions; `run` binds the settings and the clock of a command, else the settings file is read when a run starts."""
     return dg.Definitions(
-        assets=[canonical_tables, verdicts, patient_archives, portability_archive, dmp_submissions, mss_messages, audit_report],
+        assets=[
+            canonical_tables,
+            verdicts,
+            patient_archives,
+            portability_archive,
+            dmp_submissions,
+            mss_messages,
+            audit_report,
+        ],
         asset_checks=[expectations],
         jobs=list(JOBS),
         schedules=[NIGHTLY],

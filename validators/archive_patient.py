@@ -133,7 +133,9 @@ class _Patient:
                 continue
             self.entries[one.subset, one.rank] = one.entry
             # The synthesis has no line: it is ours.
-            yield from self.document(one, written=self.how.own and forms.get(one.entry.uri, "written") in ("written", "structured"))
+            yield from self.document(
+                one, written=self.how.own and forms.get(one.entry.uri, "written") in ("written", "structured")
+            )
         self.tally.arrived["documents"] += len(self.entries)
         if self.stylesheets:
             yield self.met("ARC-STYLESHEET", count=self.stylesheets)

@@ -27,7 +27,13 @@ _REPAIR = {
     "postgresql": "convert_from(convert_to({}, 'WIN1252'), 'UTF8')",
 }
 _IN_USE = {"birth_family": "used_family", "birth_first_given": "used_given"}
-_ROW_NUMBER = {"sqlite": "rowid", "duckdb": "rowid", "tabular": "rowid", "postgresql": "ctid", **dict.fromkeys(COPIED, "rowid")}
+_ROW_NUMBER = {
+    "sqlite": "rowid",
+    "duckdb": "rowid",
+    "tabular": "rowid",
+    "postgresql": "ctid",
+    **dict.fromkeys(COPIED, "rowid"),
+}
 
 
 class Query(NamedTuple):

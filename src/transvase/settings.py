@@ -124,13 +124,16 @@ class Export(Section):
     )
     rasterise_dpi: int = Field(150, ge=72, le=600, description="Dots per inch of those images.")
     viewer: bool = Field(
-        True, description="Add VIEWER/, optional pages that a person opens in a browser without network to read the records."
+        True,
+        description="Add VIEWER/, optional pages that a person opens in a browser without network to read the records.",
     )
     recipient: str = Field(
-        "", description="Public age key (`age1…`) of who receives: the archive is encrypted for it, and is in clear without any."
+        "",
+        description="Public age key (`age1…`) of who receives: the archive is encrypted for it, and is in clear without any.",
     )
     passphrase_file: Path | None = Field(
-        None, description="File whose first line is the passphrase that encrypts the archive (age), instead of `recipient`."
+        None,
+        description="File whose first line is the passphrase that encrypts the archive (age), instead of `recipient`.",
     )
     recipient_certificate: Path | None = Field(
         None,
@@ -138,7 +141,9 @@ class Export(Section):
         "`recipient`.",
     )
     part_size: int = Field(
-        0, ge=0, description="Bytes that a file may hold: beyond, the export is several archives and a set manifest. 0 for any size."
+        0,
+        ge=0,
+        description="Bytes that a file may hold: beyond, the export is several archives and a set manifest. 0 for any size.",
     )
 
 
@@ -199,7 +204,9 @@ class Feed(Section):
         "`?schema=` for another schema than `transvase` (one schema is one practice); empty for a file of the work folder. The password "
         "stands in `ledger_password_file`, or in the environment as `TRANSVASE_LEDGER_PASSWORD`.",
     )
-    ledger_password_file: Path | None = Field(None, description="File whose first line is the password of that address.")
+    ledger_password_file: Path | None = Field(
+        None, description="File whose first line is the password of that address."
+    )
     unknown_history_before: date | None = Field(
         None,
         description="Cut-off decided by the operator: a document of unknown history made on or after it counts as never fed.",
@@ -320,7 +327,8 @@ class Mss(Section):
         pattern=r"^[ -~]*$",
     )
     after_doubt_professional: Literal["ask", "resend"] = Field(
-        "ask", description="After a doubt without that folder: a person asks the recipient, or the same message leaves again."
+        "ask",
+        description="After a doubt without that folder: a person asks the recipient, or the same message leaves again.",
     )
     after_doubt_patient: Literal["ask", "resend"] = Field(
         "resend", description="The same for a patient: the Message-ID is the same, a repetition does no harm."

@@ -184,7 +184,9 @@ def plant(path: Path) -> None:
     )
     base.execute("INSERT INTO T_DOC (DOC_ID, DOC_PAT, DOC_ORIG) VALUES (91, ?, 'E')", (patients[2],))
     base.execute("INSERT INTO T_DOC (DOC_ID, DOC_ORIG) VALUES (92, 'P')")
-    base.execute("INSERT INTO T_DOC_CONTENU VALUES (92, 92, 1, NULL, NULL, NULL, NULL, NULL, ?)", (b"document of nobody",))
+    base.execute(
+        "INSERT INTO T_DOC_CONTENU VALUES (92, 92, 1, NULL, NULL, NULL, NULL, NULL, ?)", (b"document of nobody",)
+    )
     base.commit()
     base.close()
 

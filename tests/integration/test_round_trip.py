@@ -105,9 +105,12 @@ def test_the_same_cda_filed_twice_and_versions_of_one_document_come_back(small, 
         for key in (801, 802):
             base.execute("INSERT INTO T_DOC (DOC_ID, DOC_PAT, DOC_ORIG) VALUES (?, ?, 'I')", (key, patient))
             base.execute(
-                "INSERT INTO T_DOC_CONTENU VALUES (?, ?, 1, NULL, NULL, NULL, NULL, NULL, ?)", (key, key, cda([("1.9", "7")]))
+                "INSERT INTO T_DOC_CONTENU VALUES (?, ?, 1, NULL, NULL, NULL, NULL, NULL, ?)",
+                (key, key, cda([("1.9", "7")])),
             )
-        base.execute("INSERT INTO T_DOC_CONTENU VALUES (803, 802, 2, NULL, NULL, NULL, NULL, NULL, ?)", (b"second version",))
+        base.execute(
+            "INSERT INTO T_DOC_CONTENU VALUES (803, 802, 2, NULL, NULL, NULL, NULL, NULL, ?)", (b"second version",)
+        )
         base.commit()
     twice = make(path, tmp_path)
     assert twice.facts["forms"]["repeated"] == 1

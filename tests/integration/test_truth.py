@@ -22,7 +22,6 @@ from transvase.sources.synthetic.practice import generate
 
 from ..builders import CLOCK, Judged, judged, rows_of  # noqa: TID252
 
-
 PATIENTS = int(os.environ.get("TRANSVASE_TRUTH", "300"))
 
 

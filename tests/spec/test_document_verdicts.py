@@ -275,7 +275,8 @@ def test_what_stands_against_a_document(together: Judged, number: int, one: Case
 def test_every_rule_of_the_catalogue_is_met() -> None:
     met = {rule for c in CASES for rule in (*c.document, *c.patient, *c.archive)}
     # Some rules need two records, or a table of the operator: below. Professionals are in test_professional_verdicts.py.
-    # Those of restrictions are in test_restrictions.py; those of PDF/A-1 are met when the archive is made (unit/exporters/pdf/test_ladder.py).
+    # Those of restrictions are in test_restrictions.py;
+    # those of PDF/A-1 are met when the archive is made (unit/exporters/pdf/test_ladder.py).
     elsewhere = {
         r for r in CATALOGUE if r.startswith(("PRO-", "STR-", "COR-", "VIS-", "OBJ-", "INSI-", "DOC-WITHHELD-", "PDF-"))
     } - {

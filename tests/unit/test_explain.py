@@ -108,7 +108,13 @@ def test_an_objection_to_another_document_is_not_told(tmp_path: Path) -> None:
 
 
 def test_who_held_it_back_and_when_is_told(tmp_path: Path) -> None:
-    held = {"withheld": "Annonce", "withheld_by": "1", "withheld_at": "2026-03-02T10:30:00", "masked_ps": True, "visibility_by": None}
+    held = {
+        "withheld": "Annonce",
+        "withheld_by": "1",
+        "withheld_at": "2026-03-02T10:30:00",
+        "masked_ps": True,
+        "visibility_by": None,
+    }
     objection = an_objection(key="O1", recorded="2026-02-01", recorded_by="2")
     answer, french, english = asked(tmp_path, a_patient(), a_document(**held), objection)
     assert answer["acts"] == [

@@ -144,7 +144,9 @@ def test_three_in_a_row_stop_the_run_only_when_the_cause_is_everybodys(code: str
 def test_every_cause_speaks_both_languages_and_names_no_patient() -> None:
     for cause in CAUSES.values():
         assert cause.french.endswith((".", "?")) and cause.english.endswith((".", "?"))
-    assert {c.code for c in CAUSES.values() if c.scope == "caller"} == set(OF_CALLER)
+    # Those of the messages are told apart by their own gateway.
+    of_caller = {c.code for c in CAUSES.values() if c.scope == "caller"}
+    assert {code for code in of_caller if not code.startswith("Mss")} == set(OF_CALLER)
 
 
 @pytest.mark.parametrize(
