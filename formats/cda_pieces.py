@@ -19,7 +19,8 @@ from transvase.formats.safe_xml import XmlRefused, element
 # The header ends where the body begins; a comment, a CDATA section or a prefix would make cutting by name unsafe.
 _BODY = re.compile(rb"<component><(structuredBody|nonXMLBody)[ >]")
 _OPENING = re.compile(rb"\s*(?:<\?xml[^>]*\?>\s*)?<ClinicalDocument( [^>]*)>")
-_NAMESPACE = re.compile(rb"xmlns(?::xsi)?=")
+# The prefix of laboratory reports names a namespace of their own: none of its elements is one of those cut out.
+_NAMESPACE = re.compile(rb'xmlns(?::xsi)?=|xmlns:lab="urn:oid:1\.3\.6\.1\.4\.1\.19376\.1\.3\.2"')
 _PIECES = (b"recordTarget", b"author", b"custodian", b"legalAuthenticator", b"documentationOf")
 _TIME = re.compile(rb'<time value="([0-9+\-.]*)"/>')
 _INTERVAL = re.compile(
@@ -193,6 +194,8 @@ def _event(names: bytes, content: bytes) -> Act | None:
 
 def _act(names: bytes, content: bytes) -> Act | None:
     """An act, its interval read apart since it changes with each document."""
+    if b"<effectiveTime" not in content:
+        return _event(names, content)
     found = _INTERVAL.search(content)
     if found is None or b"<performer" in content[: found.start()]:
         return None

@@ -208,7 +208,7 @@ def listing(*entries: str, status: str = STATUS + "Success") -> str:
 
 
 LOWER = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
-ONE = Entry("1.2.3.1", "urn:uuid:e1", LOWER, "Approved")
+ONE = Entry("1.2.3.1", "urn:uuid:e1", LOWER, "Approved", "x^^^&1&ISO^NH")
 FOUND = [
     ("nothing held", envelope(listing()), Found(True, {})),
     ("one document", envelope(listing(entry("1.2.3.1"))), Found(True, {"1.2.3.1": ONE})),
@@ -218,7 +218,7 @@ FOUND = [
     ("with an empty hash", envelope(listing(entry("1.2.3.1", ""))), Found(True, {"1.2.3.1": ONE._replace(sha1="")})),
     ("replaced since", envelope(listing(entry("1.2.3.1", status="Deprecated"))), Found(True, {"1.2.3.1": ONE._replace(status="Deprecated")})),
     ("two documents", envelope(listing(entry("1.2.3.1"), entry("1.2.3.2", ident="urn:uuid:e2"))),
-     Found(True, {"1.2.3.1": ONE, "1.2.3.2": Entry("1.2.3.2", "urn:uuid:e2", LOWER, "Approved")})),
+     Found(True, {"1.2.3.1": ONE, "1.2.3.2": Entry("1.2.3.2", "urn:uuid:e2", LOWER, "Approved", "x^^^&1&ISO^NH")})),
     ("an object without uniqueId", envelope(listing(entry(""))), Found(True, {})),
     ("the query failed", envelope(listing(status=STATUS + "Failure")), Found(False, {}, "Failure")),
     ("a part of the answer is no answer", envelope(listing(entry("1.2.3.1"), status=STATUS + "PartialSuccess")), Found(False, {}, "Failure")),
