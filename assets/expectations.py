@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
 from transvase.assets.run import Run
 from transvase.errors import guarded
 from transvase.model.tables import TABLES
+from transvase.model.verdict import CATALOGUE
 from transvase.validators import data_docs
 from transvase.validators.expectations import check_work, keep, kept
 
 NAME = "declaration"
+
+
+def severity(rules: Iterable[str]) -> dg.AssetCheckSeverity:
+    """That of a check, by what stands behind each of its failed expectations: rules of the catalogue, or a declaration."""
+    named = (rule for told in rules for rule in told.split(", "))
+    blocks = any(rule in CATALOGUE and CATALOGUE[rule].outcome for rule in named)
+    return dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN
 
 
 @dg.multi_asset_check(
@@ -27,7 +35,8 @@ NAME = "declaration"
     op_tags={"dagster/priority": "-10"},
 )
 def expectations(run: dg.ResourceParam[Run]) -> Iterator[dg.AssetCheckResult]:
-    """One check per canonical table. A broken declaration is a warning: bad rows go on, their verdicts say what they stop."""
+    """One check per canonical table: an error when the rule behind what failed blocks the rows it finds, else a warning. It is the
+    verdicts that block, row by row: the others go on."""
     with guarded():
         run.progress("contrôles", 0, len(TABLES), "")
         checks = run.background.pop() if run.background else None
@@ -45,7 +54,7 @@ def expectations(run: dg.ResourceParam[Run]) -> Iterator[dg.AssetCheckResult]:
             check_name=NAME,
             asset_key=one.table,
             passed=one.success,
-            severity=dg.AssetCheckSeverity.WARN,
+            severity=severity(one.rules.values()),
             metadata={
                 "attentes": one.expectations,
                 **{f"{name} ({one.rules.get(name, name)})": n for name, n in one.failed.items()},
