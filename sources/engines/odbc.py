@@ -163,6 +163,9 @@ def _tables(connection: Any, name: str, asked: dict[str, str]) -> CursorTables:
             connection.add_output_converter(kind, partial(moment, kind))
         codecs.lookup(CODEC)
         connection.setdecoding(pyodbc.SQL_CHAR, encoding=CODEC, ctype=pyodbc.SQL_CHAR)
+        if any(maker in str(info(_PRODUCT)).lower() for maker in ("maria", "mysql")):
+            # Its driver counts the letters Ø, Ù, Ú and Û as half a pair when it gives UTF-16, and cuts the end of their text: UTF-8 then.
+            connection.setdecoding(pyodbc.SQL_WCHAR, encoding=CODEC, ctype=pyodbc.SQL_CHAR)
         mark = str(info(_QUOTE) or "").strip("\0 ")
         found, types = _catalogue(connection, asked, mark)
     except pyodbc.Error as error:

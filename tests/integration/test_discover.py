@@ -209,7 +209,7 @@ def filled(practice: Practice) -> Practice:
     return practice
 
 
-ENGINES = ["sqlite", "duckdb", "tabular", *(pytest.param(k, marks=pytest.mark.debian) for k in SERVERS)]
+ENGINES = ["sqlite", "duckdb", "tabular", *(pytest.param(k, marks=pytest.mark.debian) for k in SERVERS if k != "odbc")]
 
 
 @pytest.fixture(params=ENGINES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import example, HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transvase.errors import SourceUnreadable
@@ -278,6 +278,7 @@ def tables(draw):
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(table=(["blob", "text"], [(None, "Ø0")]), size=1)
 @given(table=tables(), size=st.integers(1, 8))
 def test_any_rows_are_read_back_equal(practice, table, size):
     kinds, rows = table
