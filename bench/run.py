@@ -397,8 +397,8 @@ def chain(options: argparse.Namespace) -> None:
     timed(archive.portability, "parts")
     timed(archive.portability, "assemble")
     timed(dmp.feeding, "feed")
-    timed(report, "findings")
-    timed(report.audit, "html")
+    timed(report, "report")
+    timed(report, "write")
     assert definitions
     before = time.perf_counter()
     sandbox = _sandbox(folder)
