@@ -6,6 +6,7 @@ What a service is asked, and what its answer means, belongs to `dmp` and `dmp_fh
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from transvase.errors import CertificateRefused, Said
 # A peer that closes without a word refuses no certificate: that comes as an alert.
 _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _IN_ONE_PIECE = 1 << 20
+# Seconds in which a refusal of our certificate comes.
+_ALERT = 2.0
 
 
 class Reply(NamedTuple):
@@ -38,6 +41,7 @@ class Connection:
         self.path = parts.path
         self._context, self._timeout, self._service = context, timeout, service
         self._open: http.client.HTTPSConnection | None = None
+        self._answered = False
 
     def close(self) -> None:
         """Close it; the next request opens another."""
@@ -62,6 +66,7 @@ class Connection:
             if self._open is None:
                 return Reply(failure="unreachable")
         connection = self._open
+        version = connection.sock.version()
         try:
             connection.putrequest(method, f"{self.path}{target}", skip_accept_encoding=True)
             for name, value in headers.items():
@@ -74,7 +79,7 @@ class Connection:
                 connection.send(part)
         except ssl.SSLError as error:
             # TLS 1.3 ends the handshake before the server has looked at our certificate: it hangs up on the first bytes.
-            if fresh and (not isinstance(error, _ENDED) or connection.sock.version() == "TLSv1.3"):
+            if fresh and (not isinstance(error, _ENDED) or version == "TLSv1.3"):
                 self.close()
                 raise self._refused(error) from None
         except OSError:
@@ -88,17 +93,24 @@ class Connection:
             if fresh and not isinstance(error, _ENDED):
                 # With TLS 1.3 the refusal of our certificate arrives with the first read.
                 raise self._refused(error) from None
-            return Reply(failure="cut")
+            return self._cut()
         except TimeoutError:
             self.close()
             return Reply(failure="timeout")
         except (OSError, http.client.HTTPException):
             self.close()
-            return Reply(failure="cut")
+            return self._cut()
+        self._answered = True
         found = {k.lower(): v for k, v in response.getheaders()}
         if response.will_close:
             self.close()
         return Reply(response.status, found, body, "", fresh)
+
+    def _cut(self) -> Reply:
+        # A service that has answered us once does not refuse who we are.
+        if not self._answered and (reason := refusal(self._host, self._port, self._context)):
+            raise CertificateRefused(service=self._service, reason=reason)
+        return Reply(failure="cut")
 
     def _opened(self) -> http.client.HTTPSConnection | None:
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._context)
@@ -120,6 +132,34 @@ class Connection:
         return connection
 
     def _refused(self, error: ssl.SSLError) -> CertificateRefused:
-        return CertificateRefused(
-            service=self._service, reason=(error.reason or "TLS failure").lower().replace("_", " ")
-        )
+        return CertificateRefused(service=self._service, reason=_reason(error))
+
+
+def refusal(host: str, port: int, context: ssl.SSLContext) -> str | Said:
+    """Why the server refuses our certificate, empty when it does not: what a connection that says nothing is told within two seconds.
+
+    Under TLS 1.3 the server looks at our certificate once the handshake is over for us. Its alert is lost when a request was already on the
+    way, and some servers send none: they hang up. A server in good health waits for a request, so it hangs up on a silent client for
+    nothing else than who that client is."""
+    try:
+        with (
+            socket.create_connection((host, port), timeout=_ALERT) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            version = secured.version()
+            try:
+                spoken = secured.recv(1)
+            except ConnectionError:
+                spoken = b""
+    except ssl.SSLError as error:
+        return "" if isinstance(error, _ENDED) else _reason(error)
+    except OSError:
+        # Another trouble, or a server that waits for us to speak: the cut was no refusal.
+        return ""
+    if spoken or version != "TLSv1.3":
+        return ""
+    return Said("il raccroche dès que notre certificat est présenté", "it hangs up once our certificate is shown")
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return (error.reason or "TLS failure").lower().replace("_", " ")

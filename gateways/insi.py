@@ -23,6 +23,7 @@ from lxml import etree
 from transvase.errors import CertificateRefused, Said
 from transvase.formats import safe_xml
 from transvase.gateways import dmp
+from transvase.gateways.connection import refusal
 
 # found/none/several: CodeCR 00, 01, 02. incomplete: 00 without an OID, a key or a strict trait. refused: this request. caller: whoever
 # asks, so every request. later: a technical error of the service, or no answer. unreadable: not an answer of INSi.
@@ -44,8 +45,6 @@ _TRAITS = ("NomNaissance", "ListePrenom", "Prenom", "Sexe", "DateNaissance", "Li
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _CODE = re.compile(r"[a-z]{2,12}_[0-9]{1,4}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# Seconds in which a refusal of our certificate comes.
-_ALERT = 2.0
 # A peer that closes without a word refuses no certificate: that comes as an alert.
 _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # The public samples are under 2 kB.
@@ -152,25 +151,11 @@ class Insi:
             finally:
                 watch.cancel()
         except _Failed as failure:
-            if failure.code == "cut" and not expired.is_set():
-                self._probe()
-            return Answer("later", "timeout" if expired.is_set() else failure.code)
-        finally:
-            connection.close()
-
-    def _probe(self) -> None:
-        """Connect again and say nothing. A server that refuses our certificate under TLS 1.3 answers the handshake, then hangs up: its
-        alert is lost when our request was already on the way. CertificateRefused when it comes."""
-        connection = http.client.HTTPSConnection(self._host, self._port, timeout=_ALERT, context=self._context)
-        try:
-            self._connect(connection)
-            connection.sock.recv(1)
-        except ssl.SSLError as error:
-            if not isinstance(error, _ENDED):
-                raise _refused(error) from None
-        except (_Failed, OSError):
-            # Another trouble, or a server that waits for us to speak: the cut was no refusal.
-            return
+            if expired.is_set():
+                return Answer("later", "timeout")
+            if failure.code == "cut" and (reason := refusal(self._host, self._port, self._context)):
+                raise CertificateRefused(service=INSI, reason=reason) from None
+            return Answer("later", failure.code)
         finally:
             connection.close()
 
