@@ -7,17 +7,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import concurrent.futures
+import contextlib
 import re
 import ssl
-import threading
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from transvase.sandbox import authority
 from transvase.sandbox.markup import Element, parse
+from transvase.sandbox.service import InThread, accepting
 
 _HOST = "127.0.0.1"
 _BOM = b"\xef\xbb\xbf"
@@ -72,14 +71,14 @@ class Received(NamedTuple):
     body: Element
 
 
-class AuditRepository:
+class AuditRepository(InThread[int]):
     """The repository in a thread, as a context manager. `messages` are those taken, in order, `refused` the reasons of the others.
 
     `keys` are the PEM files: its authority, and a client certificate that it asks for."""
 
     def __init__(self, folder: Path, clock: datetime, port: int = 0) -> None:
+        super().__init__("audit", port)
         self.keys = authority.open_or_create(folder, clock)
-        self.port = port
         self.messages: list[Received] = []
         self.refused: list[str] = []
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -87,43 +86,14 @@ class AuditRepository:
         self._tls.load_cert_chain(self.keys.server, self.keys.server_key)
         self._tls.load_verify_locations(self.keys.ca)
         self._tls.verify_mode = ssl.CERT_REQUIRED
-        self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._started: concurrent.futures.Future[int] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._main, name="sandbox-audit", daemon=True)
 
     @property
     def address(self) -> str:
         """`host:port`."""
         return f"{_HOST}:{self.port}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.port = self._started.result()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._stop is not None:
-            loop, event = self._stop
-            loop.call_soon_threadsafe(event.set)
-        self._thread.join()
-
-    def _main(self) -> None:
-        async def main() -> None:
-            stop = asyncio.Event()
-            self._stop = asyncio.get_running_loop(), stop
-            running = await asyncio.start_server(self._converse, _HOST, self.port, ssl=self._tls, limit=_LARGEST)
-            self._started.set_result(running.sockets[0].getsockname()[1])
-            await stop.wait()
-            running.close()
-
-        try:
-            asyncio.run(main())
-        except BaseException as problem:
-            if self._started.done():
-                raise
-            self._started.set_exception(problem)
+    def _listening(self) -> contextlib.AbstractAsyncContextManager[int]:
+        return accepting(self._converse, self._tls, _HOST, self.port, _LARGEST)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -9,15 +9,12 @@ dmp-transactions alone, so that the project's client meets a second reading of i
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import contextlib
 import json
-import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from transvase.sandbox import (
     authority,
@@ -39,6 +36,7 @@ from transvase.sandbox.metadata import APPROVED, DEPRECATED
 from transvase.sandbox.misbehaviour import Misbehaviour, Trouble, read_plan
 from transvase.sandbox.registry import Registry
 from transvase.sandbox.server import Answer, Refusal, Request
+from transvase.sandbox.service import InThread
 
 HOST = "127.0.0.1"
 SERVICES = "/si-dmp-server/v2/services"
@@ -276,21 +274,14 @@ def _json(status: int, value: object) -> Answer:
     return Answer(status, "application/json", json.dumps(value).encode())
 
 
-async def _run(
-    dmp: Dmp,
-    registry: Registry,
-    keys: authority.Authority,
-    port: int,
-    ready: Callable[[int], None],
-    stop: asyncio.Event,
-) -> None:
+@contextlib.asynccontextmanager
+async def _serving(dmp: Dmp, registry: Registry, keys: authority.Authority, port: int) -> AsyncIterator[int]:
     try:
         context = server.context(keys)
         if dmp.insi is not None:
             dmp.insi.trust(context)
         async with server.listening(dmp.handle, context, HOST, port) as chosen:
-            ready(chosen)
-            await stop.wait()
+            yield chosen
         await registry.settled()
     finally:
         registry.close()
@@ -319,7 +310,9 @@ def serve(
     dmp = Dmp(registry, clock, beside=beside)
 
     async def main() -> None:
-        await _run(dmp, registry, keys, port, lambda chosen: ready(_services(chosen)), asyncio.Event())
+        async with _serving(dmp, registry, keys, port) as chosen:
+            ready(_services(chosen))
+            await asyncio.Event().wait()
 
     asyncio.run(main())
 
@@ -328,7 +321,7 @@ def _services(port: int) -> str:
     return f"https://{HOST}:{port}{SERVICES}"
 
 
-class Sandbox:
+class Sandbox(InThread[int]):
     """A local DMP in a thread, as a context manager: `with Sandbox(folder, patients, clock) as sandbox: sandbox.url`.
 
     `url` is that of the SOAP services (add `/repository`...), `fhir_url` that of the FHIR ones, `origin` that of the server
@@ -349,14 +342,11 @@ class Sandbox:
         identities: Path | None = None,
         insi_plan: Mapping[int, Misbehaviour] | None = None,
     ) -> None:
+        super().__init__("dmp", 0)
         self.authority = authority.open_or_create(folder, clock, structure=structure, hostile=hostile)
-        self.port = 0
         self.insi = Insi(identities, folder / "insi", clock, insi_plan, structure=structure) if identities else None
         self._registry = Registry(folder / "registry.jsonl", patients)
         self._dmp = Dmp(self._registry, clock, plan, require_vihf=require_vihf, token=token, beside=self.insi)
-        self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._started: concurrent.futures.Future[int] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._main, name="sandbox-dmp", daemon=True)
 
     @property
     def origin(self) -> str:
@@ -373,28 +363,5 @@ class Sandbox:
         """The base address of the FHIR services."""
         return f"{self.origin}{fhir.PATH}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.port = self._started.result()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._stop is not None:
-            loop, event = self._stop
-            loop.call_soon_threadsafe(event.set)
-        self._thread.join()
-
-    def _main(self) -> None:
-        async def main() -> None:
-            stop = asyncio.Event()
-            self._stop = asyncio.get_running_loop(), stop
-            await _run(self._dmp, self._registry, self.authority, 0, self._started.set_result, stop)
-
-        try:
-            asyncio.run(main())
-        except BaseException as problem:
-            if self._started.done():
-                raise
-            self._started.set_exception(problem)
+    def _listening(self) -> contextlib.AbstractAsyncContextManager[int]:
+        return _serving(self._dmp, self._registry, self.authority, self.port)

@@ -9,11 +9,11 @@ import base64
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator
 from email.message import Message
 from email.parser import BytesParser
 
 from transvase.sandbox.mailboxes import INBOX, SENT, Mailboxes
+from transvase.sandbox.service import accepting
 
 _LINE_MAX = 64 * 1024
 _TOKEN = re.compile(r'"((?:[^"\\]|\\["\\])*)"|\(([^()]*(?:\([^()]*\)[^()]*)*)\)|([^\s()"]+)')
@@ -24,26 +24,13 @@ class _Bad(Exception):
     """A command that is not understood: the text says why."""
 
 
-@contextlib.asynccontextmanager
-async def listening(
+def listening(
     mailboxes: Mailboxes, owner: str, token: str, tls: ssl.SSLContext, host: str, port: int
-) -> AsyncIterator[int]:
+) -> contextlib.AbstractAsyncContextManager[int]:
     """Serve the mailbox `owner` until the block ends; gives the port. The certificate opens it (EXTERNAL), or `token` (XOAUTH2)."""
-    running: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(_Session(mailboxes, owner, token, reader, writer).converse())
-        running.add(task)
-        task.add_done_callback(running.discard)
-
-    server = await asyncio.start_server(connected, host, port, ssl=tls, limit=_LINE_MAX)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+    return accepting(
+        lambda reader, writer: _Session(mailboxes, owner, token, reader, writer).converse(), tls, host, port, _LINE_MAX
+    )
 
 
 class _Session:

@@ -7,24 +7,22 @@ answers each message it takes by a disposition notification, as a software that 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import csv
 import enum
 import hashlib
 import json
 import ssl
-import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from email.utils import format_datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from transvase.sandbox import authority, imap, mail_rules, server
 from transvase.sandbox.authority import Authority
 from transvase.sandbox.mailboxes import INBOX, SENT, Mailboxes
+from transvase.sandbox.service import InThread
 
 HOST = "127.0.0.1"
 OWNER = "cabinet.essai@bac-a-sable.mssante.fr"
@@ -238,7 +236,9 @@ def report(
 
 
 @contextlib.asynccontextmanager
-async def listening(operator: Operator, keys: Authority, smtp_port: int, imap_port: int) -> Any:
+async def listening(
+    operator: Operator, keys: Authority, smtp_port: int, imap_port: int
+) -> AsyncIterator[tuple[int, int]]:
     """Serve both protocols until the block ends; gives (SMTP port, IMAP port)."""
     from aiosmtpd.smtp import SMTP
 
@@ -266,7 +266,7 @@ async def listening(operator: Operator, keys: Authority, smtp_port: int, imap_po
         listener.close()
 
 
-class MailSandbox:
+class MailSandbox(InThread[tuple[int, int]]):
     """A local operator in a thread, as a context manager; `smtp` and `imap` are the addresses for the settings, `operator` what it
     received. Messages stand under `folder / "mail"`: a new object on the same folder goes on. Raises `OSError` (port, folder)."""
 
@@ -284,6 +284,7 @@ class MailSandbox:
         hostile: bool = False,
         ports: tuple[int, int] = (0, 0),
     ) -> None:
+        super().__init__("mail", ports)
         self.authority = authority.open_or_create(folder, clock, structure=structure, hostile=hostile)
         self.operator = Operator(
             Mailboxes(folder / "mail"),
@@ -295,45 +296,16 @@ class MailSandbox:
             files_sent=files_sent,
             control=folder / PLAN,
         )
-        self.ports = ports
-        self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._started: concurrent.futures.Future[tuple[int, int]] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._main, name="sandbox-mail", daemon=True)
 
     @property
     def smtp(self) -> str:
         """`smtp://127.0.0.1:port`, STARTTLS."""
-        return f"smtp://{HOST}:{self.ports[0]}"
+        return f"smtp://{HOST}:{self.port[0]}"
 
     @property
     def imap(self) -> str:
         """`imaps://127.0.0.1:port`."""
-        return f"imaps://{HOST}:{self.ports[1]}"
+        return f"imaps://{HOST}:{self.port[1]}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.ports = self._started.result()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._stop is not None:
-            loop, event = self._stop
-            loop.call_soon_threadsafe(event.set)
-        self._thread.join()
-
-    def _main(self) -> None:
-        async def main() -> None:
-            stop = asyncio.Event()
-            self._stop = asyncio.get_running_loop(), stop
-            async with listening(self.operator, self.authority, *self.ports) as ports:
-                self._started.set_result(ports)
-                await stop.wait()
-
-        try:
-            asyncio.run(main())
-        except BaseException as problem:
-            if self._started.done():
-                raise
-            self._started.set_exception(problem)
+    def _listening(self) -> contextlib.AbstractAsyncContextManager[tuple[int, int]]:
+        return listening(self.operator, self.authority, *self.port)

@@ -11,11 +11,12 @@ import logging
 import re
 import ssl
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
 from transvase.sandbox.authority import Authority
+from transvase.sandbox.service import accepting
 
 HEAD_MAX = 32 * 1024
 BODY_MAX = 120_000_000
@@ -77,24 +78,11 @@ def context(authority: Authority) -> ssl.SSLContext:
     return tls
 
 
-@contextlib.asynccontextmanager
-async def listening(handler: Handler, tls: ssl.SSLContext, host: str, port: int) -> AsyncIterator[int]:
+def listening(
+    handler: Handler, tls: ssl.SSLContext, host: str, port: int
+) -> contextlib.AbstractAsyncContextManager[int]:
     """Serve until the block ends; gives the port (chosen by the system when `port` is 0)."""
-    running: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(_converse(reader, writer, handler))
-        running.add(task)
-        task.add_done_callback(running.discard)
-
-    server = await asyncio.start_server(connected, host, port, ssl=tls, limit=_BUFFER)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+    return accepting(lambda reader, writer: _converse(reader, writer, handler), tls, host, port, _BUFFER)
 
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:

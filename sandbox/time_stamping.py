@@ -5,16 +5,14 @@ critical, RFC 3161, 2.3), and troubles on demand. Requests are read and tokens w
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import contextlib
 import enum
 import hashlib
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from transvase.sandbox import authority, server
+from transvase.sandbox.service import InThread
 
 PATH = "/tsa"
 _HOST = "127.0.0.1"
@@ -68,7 +67,7 @@ class _Signer(NamedTuple):
     key: rsa.RSAPrivateKey
 
 
-class TimeStamping:
+class TimeStamping(InThread[int]):
     """The authority in a thread, as a context manager: `with TimeStamping(folder, clock) as tsa: tsa.url`.
 
     `ca` is the PEM of its root, that its TLS certificate reaches too. `clock()` gives the instant of a token, aware. `plan` maps the
@@ -77,7 +76,7 @@ class TimeStamping:
     def __init__(
         self, folder: Path, clock: Callable[[], datetime], plan: dict[int, Misbehaviour] | None = None, port: int = 0
     ) -> None:
-        self.port = port
+        super().__init__("tsa", port)
         self.ca = folder / "tsa-ca.pem"
         self.plan = dict(plan or {})
         self.received = 0
@@ -87,49 +86,19 @@ class TimeStamping:
         names = (folder / "tsa-server.pem", folder / "tsa-server.key")
         root.issue(*names, "horodatage local", None, ExtendedKeyUsageOID.SERVER_AUTH, names=("localhost", _HOST))
         authority.write(self.ca, root.certificate.public_bytes(serialization.Encoding.PEM))
-        purpose = ExtendedKeyUsageOID.TIME_STAMPING
-        self._own = _signer(root, purpose)
-        self._purposeless = _signer(root, ExtendedKeyUsageOID.CODE_SIGNING)
-        self._stranger = _signer(authority.Issuer("Autorite inconnue", clock()), purpose)
+        self._root = root
+        self._own = _signer(root, ExtendedKeyUsageOID.TIME_STAMPING)
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._tls.load_cert_chain(*names)
-        self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._started: concurrent.futures.Future[int] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._main, name="sandbox-tsa", daemon=True)
 
     @property
     def url(self) -> str:
         """The address to put under [evidence]."""
         return f"https://{_HOST}:{self.port}{PATH}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.port = self._started.result()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._stop is not None:
-            loop, event = self._stop
-            loop.call_soon_threadsafe(event.set)
-        self._thread.join()
-
-    def _main(self) -> None:
-        async def main() -> None:
-            stop = asyncio.Event()
-            self._stop = asyncio.get_running_loop(), stop
-            async with server.listening(self._handle, self._tls, _HOST, self.port) as chosen:
-                self._started.set_result(chosen)
-                await stop.wait()
-
-        try:
-            asyncio.run(main())
-        except BaseException as problem:
-            if self._started.done():
-                raise
-            self._started.set_exception(problem)
+    def _listening(self) -> contextlib.AbstractAsyncContextManager[int]:
+        return server.listening(self._handle, self._tls, _HOST, self.port)
 
     async def _handle(self, request: server.Request) -> server.Answer | None:
         if request.path != PATH:
@@ -163,10 +132,12 @@ class TimeStamping:
         if trouble is Trouble.WRONG_IMPRINT:
             asked = asked._replace(digest=hashlib.sha256(asked.digest).digest())
         signer = self._own
+        # Keys take long to make: these ones only when they are asked for.
         if trouble is Trouble.STRANGER:
-            signer = self._stranger
+            stranger = authority.Issuer("Autorite inconnue", self._clock())
+            signer = _signer(stranger, ExtendedKeyUsageOID.TIME_STAMPING)
         if trouble is Trouble.NO_PURPOSE:
-            signer = self._purposeless
+            signer = _signer(self._root, ExtendedKeyUsageOID.CODE_SIGNING)
         token = _token(asked, signer, self._clock().astimezone(UTC), self.received)
         return _tlv(_SEQUENCE, _tlv(_SEQUENCE, _integer(0)), token)
 

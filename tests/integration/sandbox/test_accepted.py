@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 
+@pytest.mark.requirement("DMP-30")
 def test_a_good_submission_is_registered_with_hash_size_and_type(client, message):
     good = message()
     reply = client.send(good)

@@ -20,6 +20,7 @@ extension="q1"/><statusCode code="new"/><parameterList><patientIdentifier><value
 </PRPA_IN201307UV02>"""
 
 
+@pytest.mark.requirement("DMP-08")
 @pytest.mark.parametrize(
     ("who", "code", "status"),
     [("PATIENT", "OK", "active"), ("CLOSED", "OK", "terminated"), ("UNOPENED", "NF", None), ("STRANGER", "NF", None)],
@@ -34,6 +35,7 @@ def test_existence(client, world, who, code, status):
     assert [one.get("extension") for one in reply.find(".//{*}queryAck/{*}queryId")] == ["q1"]
 
 
+@pytest.mark.requirement("DMP-08")
 @pytest.mark.parametrize(
     "change",
     [

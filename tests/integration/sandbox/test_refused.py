@@ -559,6 +559,7 @@ CASES = [
 ]
 
 
+@pytest.mark.requirement("DMP-38", "DMP-39")
 @pytest.mark.parametrize(("spoil", "expected", "named"), [pytest.param(*rest, id=name) for name, *rest in CASES])
 def test_a_broken_rule_gives_its_error(client, message, spoil, expected, named):
     sent = message()
@@ -572,6 +573,7 @@ def test_a_broken_rule_gives_its_error(client, message, spoil, expected, named):
     assert sent.unique_id not in {d["unique_id"] for d in client.state()["documents"]}
 
 
+@pytest.mark.requirement("DMP-38")
 def test_one_mistake_gives_one_error(client, message):
     # Without this, a sandbox that complains about everything would pass the table above.
     sent = message()
