@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,8 @@ from transvase.errors import BadCall, CellsUnaccounted, Said, SourceVersion, Wor
 from transvase.reports.assessment import CLASSES, SIGNABLE
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from transvase.assets.run import Run
     from transvase.reports.assessment import Blocker
-    from transvase.sources.pace import Pace
 
 # Of the work folder: the last assessment, and the record of sign-offs.
 FOLDER, FILE = "assessment", "assessment.json"
@@ -114,17 +110,20 @@ def _source(session: Run) -> dict[str, Any]:
     """What is seen of the source, room and time first; it is only read."""
     from tempfile import TemporaryDirectory
 
+    from transvase.assets.pace import pace_of
     from transvase.settings import require_source, source_password
     from transvase.sources import appraisal, fitness, mapping
-    from transvase.sources.connection import opened
+    from transvase.sources.connection import ARCHIVES, opened
 
     settings = session.settings
     where = require_source(settings)
     found = mapping.load(settings.source.product)
+    if found.kind in ARCHIVES:
+        return _documents(session, Path(where), found.product)
     facts: dict[str, Any] = {}
     with (
         TemporaryDirectory() as scratch,
-        opened(found.kind, where, source_password(settings), Path(scratch), _pace(session), found.named) as view,
+        opened(found.kind, where, source_password(settings), Path(scratch), pace_of(session), found.named) as view,
     ):
         version = ""
         try:
@@ -162,6 +161,33 @@ def _source(session: Run) -> dict[str, Any]:
         }  # fmt: skip
 
 
+def _documents(session: Run, folder: Path, product: str) -> dict[str, Any]:
+    """What is seen of a folder of CDA and XDM: it has a weight, and no schema."""
+    from transvase.assets.pace import pace_of
+    from transvase.sources import appraisal
+
+    if (pace := pace_of(session)) is not None:
+        pace.check()
+    session.progress("évaluation", 0, 1, "")
+    weight = appraisal.weigh_folder(folder)
+    session.progress("évaluation", 1, 1, "")
+    return {
+        "source": folder.name,
+        "product": product,
+        "version": "",
+        "vintage": "",
+        "weight": weight._asdict(),
+        "disks": _disks(session, weight.work_bytes, weight.export_bytes),
+        "drift": [],
+        "gaps": [],
+        "tables": [],
+        "broken_links": [],
+        "encodings": [],
+        "sample": appraisal.SAMPLE,
+        "unserved": {},
+    }
+
+
 def _disks(session: Run, work: int, export: int) -> list[dict[str, Any]]:
     """What each disk must take, and has free; folders of one disk share it."""
     from transvase.sources.appraisal import free_bytes, one_disk
@@ -176,6 +202,7 @@ def _disks(session: Run, work: int, export: int) -> list[dict[str, Any]]:
 def _extract(session: Run, facts: dict[str, Any]) -> None:
     """Extract into the work folder as `transvase extract` does, judge, and count; an inexact sum is a fact like another. The checks of
     the tables' declarations wait for `extract`: they say nothing that this page tells, and take longer than the rest."""
+    from transvase.assets.pace import pace_of
     from transvase.pipelines.execute import execute
     from transvase.reports import assessment
     from transvase.settings import require_source, source_password
@@ -191,7 +218,8 @@ def _extract(session: Run, facts: dict[str, Any]) -> None:
             clock=session.clock,
             password=source_password(settings),
             documents=settings.source.documents,
-            pace=_pace(session),
+            own=settings.practice.struct_idnat,
+            pace=pace_of(session),
             progress=lambda step, done, total: session.progress("extraction", done, total, step),
         )
     except CellsUnaccounted as error:
@@ -199,24 +227,6 @@ def _extract(session: Run, facts: dict[str, Any]) -> None:
         return
     execute("check", session)
     facts |= assessment.extracted(session.work)
-
-
-def _pace(session: Run) -> Pace | None:
-    """How gently the settings ask to read; none when they ask nothing."""
-    from datetime import timedelta
-    from zoneinfo import ZoneInfo
-
-    from transvase.sources.pace import Pace
-
-    source, began = session.settings.source, time.monotonic()
-    if not source.rows_per_second and not source.window:
-        return None
-    zone = ZoneInfo(session.settings.time_zone)
-
-    def clock() -> datetime:
-        return (session.clock + timedelta(seconds=time.monotonic() - began)).astimezone(zone)
-
-    return Pace(source.rows_per_second, source.window, clock, time.monotonic, time.sleep)
 
 
 def _missing(session: Run, facts: dict[str, Any]) -> list[str]:

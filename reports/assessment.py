@@ -69,6 +69,7 @@ def extracted(work: Path) -> Facts:
     found["cells"] = {k: sum(c[k] for c in manifest["cells"]) for k in ("source", "mapped", "native", "excluded")}
     found["files"] = manifest["files"]
     found["unreadable"] = manifest["unreadable"]
+    found["unread"] = len(manifest.get("unread", ()))
     return found
 
 
@@ -206,9 +207,11 @@ def _of_the_record(facts: Facts) -> list[Blocker]:
     found = []
     damaged = sum(d["damaged"] for d in facts["documents"])
     empty = {d["kind"]: d["documents"] for d in facts["documents"] if d["kind"] in ("absent", "empty", "unknown")}
-    if damaged or empty:
-        n = damaged + sum(empty.values())
+    if damaged or empty or facts["unread"]:
+        n = damaged + sum(empty.values()) + facts["unread"]
         seen = {"damages": facts["damages"], "without": empty, "files": facts["files"]}
+        if facts["unread"]:
+            seen["unread"] = facts["unread"]
         found.append(
             Blocker(
                 "documents",
@@ -368,14 +371,31 @@ def html(facts: Facts, found: list[Blocker], signed: Mapping[str, tuple[str, str
             ((d["folder"], _bytes(d["needed"], at), _bytes(d["free"], at)) for d in facts["disks"]),
             {1, 2},
         ),
-        f"<h2>{say('Schéma', 'Schema')}</h2>",
-        f"<p>{say('Celui que la correspondance attend.', 'The one that the mapping expects.')}</p>"
-        if not facts["drift"]
-        else f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in facts['drift'])}</ul>",
     ]
+    if facts["tables"]:
+        out += [
+            f"<h2>{say('Schéma', 'Schema')}</h2>",
+            f"<p>{say('Celui que la correspondance attend.', 'The one that the mapping expects.')}</p>"
+            if not facts["drift"]
+            else f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in facts['drift'])}</ul>",
+        ]
     if "cells" in facts:
         out += _extracted(facts, at)
-    out.append(f"<h2>{say('Encodages qui mentent', 'Encodings that lie')}</h2>")
+    if facts["tables"]:
+        out += _encodings(facts, at)
+    lines = "".join(f"<li>{escape(line[at])}</li>" for line in facts["decisions"])
+    out.append(f"<h2>{say('À décider', 'To be decided')}</h2><ul>{lines}</ul>")
+    if facts["tables"]:
+        out += _columns(facts, at)
+    out.append("</body></html>\n")
+    return "".join(out).encode()
+
+
+def _encodings(facts: Facts, at: int) -> list[str]:
+    def say(french: str, english: str) -> str:
+        return english if at else french
+
+    out = [f"<h2>{say('Encodages qui mentent', 'Encodings that lie')}</h2>"]
     sampled = say(
         f"Au plus {facts['sample']} lignes lues par table.", f"At most {facts['sample']} rows read from each table."
     )
@@ -390,9 +410,14 @@ def html(facts: Facts, found: list[Blocker], signed: Mapping[str, tuple[str, str
         )
     else:
         out.append(f"<p>{say('Aucun.', 'None.')}</p>")
-    lines = "".join(f"<li>{escape(line[at])}</li>" for line in facts["decisions"])
-    out += [
-        f"<h2>{say('À décider', 'To be decided')}</h2><ul>{lines}</ul>",
+    return out
+
+
+def _columns(facts: Facts, at: int) -> list[str]:
+    def say(french: str, english: str) -> str:
+        return english if at else french
+
+    return [
         f"<h2>{say('Tables et colonnes', 'Tables and columns')}</h2>",
         _table(
             ("Table", say("Lignes", "Rows"), *(_FATES[f][at] for f in _FATES)),
@@ -412,9 +437,7 @@ def html(facts: Facts, found: list[Blocker], signed: Mapping[str, tuple[str, str
             ),
             set(),
         ),
-        "</body></html>\n",
     ]
-    return "".join(out).encode()
 
 
 def _extracted(facts: Facts, at: int) -> list[str]:
@@ -422,6 +445,10 @@ def _extracted(facts: Facts, at: int) -> list[str]:
         return english if at else french
 
     cells = facts["cells"]
+    unread = say(
+        "Fichiers, entrées ou lignes illisibles, listés par `transvase extract`",
+        "Files, entries or lines that cannot be read, listed by `transvase extract`",
+    )
     links = [(f"{b['of']} → {b['in']}", b["values"] - b["found"]) for b in facts["broken_links"]]
     links += [(f"{o['table']}.patient", o["rows"]) for o in facts["orphans"]]
     links += [(f"{r['table']}.key ({say('en double', 'repeated')})", r["keys"]) for r in facts["repeated"]]
@@ -435,6 +462,7 @@ def _extracted(facts: Facts, at: int) -> list[str]:
             ((d["kind"], d["documents"], _bytes(d["bytes"], at), d["damaged"]) for d in facts["documents"]),
             {1, 2, 3},
         ),
+        f"<p>{unread} : {_shown(facts['unread'])}</p>" if facts["unread"] else "",
         f"<h2>{say('Identités', 'Identities')}</h2>",
         _table((say("Statut", "Status"), say("Patients", "Patients")), facts["identities"].items(), {1}),
         f"<p>{say('Utilisables pour le DMP', 'Usable for the DMP')} : {_shown(facts['qualified'])} / {_shown(facts['patients'])}</p>",

@@ -106,7 +106,11 @@ def extract(
     Raises SourceMissing, SourceUnreadable, SourceLocked, SourceVersion, SchemaDrift, SourcePartial, SourceOutsideHours, MappingInvalid,
     CellsUnaccounted, DiskFull."""
     if mapping.kind in ARCHIVES:
-        return extract_folder(Path(where), work, product=mapping.product, clock=clock, own=own, progress=progress)
+        if pace is not None:
+            pace.check()
+        return extract_folder(
+            Path(where), work, product=mapping.product, clock=clock, own=own, again=again, progress=progress
+        )
     files.private_folder(work)
     final, building = work / "canonical", work / "canonical.part"
     shutil.rmtree(building, ignore_errors=True)
@@ -130,7 +134,7 @@ def extract(
             if before is not None:
                 _digest_rows(mapping, live, view, digests, progress)
                 if digests.totals == before["source_rows"] and not increments.files_changed(final):
-                    return _unchanged(before, final, clock)
+                    return increments.unchanged(before, final, clock)
             check_whole(mapping, view)
             _load_codes(mapping, view)
             counts: dict[str, int] = {}
@@ -181,14 +185,6 @@ def extract(
         raise files.output_error(OSError(28 if full else 5, ""), work) from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return manifest
-
-
-def _unchanged(before: dict[str, Any], final: Path, clock: datetime) -> dict[str, Any]:
-    """The manifest of an extraction that found nothing new: the tables that stand are those of this clock too."""
-    manifest = {**before, "clock": clock.isoformat(), "changes": {}}
-    (final / increments.CHANGES).unlink(missing_ok=True)
-    files.write(final / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
     return manifest
 
 

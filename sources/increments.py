@@ -1,7 +1,7 @@
 """What changed in a practice's database since the last extraction: one digest per source row, kept beside the canonical tables.
 
 A row is its kept cells, as the engine gives them: what the mapping excludes changes nothing. A file that a row names counts by its size
-and its time of change. What is done about a change belongs to `extract`.
+and its time of change; so does each file of a folder of documents, which is then a row. What is done about a change belongs to `extract`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from transvase import __version__
 from transvase.errors import WorkMissing
-from transvase.formats import canonical
+from transvase.formats import canonical, files
 from transvase.formats.canonical import LAYOUT, literal
 from transvase.model.tables import TABLES
 from transvase.sources.tables import written
@@ -141,6 +142,14 @@ def files_changed(folder: Path) -> bool:
                 if _state(Path(path)) != tuple(state):
                     return True
     return False
+
+
+def unchanged(before: dict[str, Any], final: Path, clock: datetime) -> dict[str, Any]:
+    """The manifest of an extraction that found nothing new, also written: the tables that stand in `final` are those of this clock too."""
+    manifest = {**before, "clock": clock.isoformat(), "changes": {}}
+    (final / CHANGES).unlink(missing_ok=True)
+    files.write(final / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    return manifest
 
 
 def changes(before: Path, after: Path, target: Path) -> dict[str, Change]:

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from datetime import time as hour
 from typing import Any
 
 from transvase.errors import SourceOutsideHours
+from transvase.model.hours import Window
 from transvase.sources.view import Rows, SourceColumn, Tables, View, Whole
 
 
@@ -31,7 +31,7 @@ class Pace:
     ) -> None:
         self._interval = 1 / rows_per_second if rows_per_second else 0.0
         self._window = window
-        self._hours = tuple(hour.fromisoformat(part) for part in window.split("-")) if window else ()
+        self._hours = Window.read(window)
         self._clock = clock
         self._watch = watch
         self._sleep = sleep
@@ -40,11 +40,7 @@ class Pace:
 
     def check(self) -> None:
         """SourceOutsideHours when it is not the hour."""
-        if not self._hours:
-            return
-        start, end = self._hours
-        now = self._clock().time()
-        if not (start <= now < end if start < end else now >= start or now < end):
+        if self._hours is not None and not self._hours.holds(self._clock()):
             raise SourceOutsideHours(window=self._window)
 
     def through(self, batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[list[tuple[Any, ...]]]:

@@ -44,7 +44,11 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("PRAGMA temp_store = FILE")
         connection.execute("BEGIN")
         # The first read takes the shared lock that keeps the view; a file that is no database fails here.
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except UnicodeDecodeError:
+            # SQLite quotes a catalogue it cannot read, in the bytes that stand there.
+            raise SourceUnreadable(path=path.name, kind="SQLite", reason="SQLITE_CORRUPT") from None
         yield connection
     except sqlite3.DatabaseError as error:
         raise translated(error, path) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import shutil
 import zipfile
@@ -24,9 +25,11 @@ from transvase.formats import files
 from transvase.formats.sniff import sniff
 from transvase.formats.xdm import MAX_ENTRY_BYTES, XdmArchive, XdmRefused
 from transvase.model.tables import TABLES
+from transvase.sources import increments
 from transvase.sources.archive.foreign import Received
 from transvase.sources.archive.sink import Row, Sink
 from transvase.sources.bodies import Bodies
+from transvase.sources.increments import FileStates, RowDigests
 from transvase.sources.tables import publish, written
 
 KIND = "CDA/XDM"
@@ -35,6 +38,7 @@ _PACKAGING = re.compile(r"(?:.*/)?(?:METADATA\.XML|INDEX\.HTML?|README\.TXT|[^/]
 _LEFT = "les documents reçus ne disent que l'identité et leur propre contenu"
 # An archive in an archive (a portability archive of another software) is opened; no deeper.
 _DEPTH = 1
+_STATES = 8192
 
 
 class _Kept(Sink):
@@ -71,10 +75,12 @@ def extract_folder(
     product: str,
     clock: datetime,
     own: str = "",
+    again: bool = False,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> dict[str, Any]:
     """Read the folder into `work/canonical` and `work/bodies`; the manifest, also written as `work/canonical/extraction.json`. `own` is
-    the practice's Struct_IdNat: a CDA in its custody is produced, any other received.
+    the practice's Struct_IdNat: a CDA in its custody is produced, any other received. A folder of which no file has come, gone or changed
+    (by its size and time) since the extraction that stands there is not read again, unless `again`.
 
     Raises SourceMissing, SourceUnreadable (a folder without a file), CellsUnaccounted, DiskFull."""
     if not folder.is_dir():
@@ -84,10 +90,15 @@ def extract_folder(
         raise SourceUnreadable(path=folder.name, kind=KIND, reason="it holds no file")
     final, building = work / "canonical", work / "canonical.part"
     account = _Account()
+    made = increments.made_with(f"{product} {own}", folder)
     try:
         files.private_folder(work)
         shutil.rmtree(building, ignore_errors=True)
         scratch = files.private_folder(files.private_folder(building) / "scratch")
+        totals = _states(folder, paths, building)
+        before = None if again else increments.earlier(work, made)
+        if before is not None and totals == before["source_rows"]:
+            return increments.unchanged(before, final, clock)
         sink = _Kept(building, Bodies(work / "bodies"))
         with sink:
             reading = _Reading(sink, Received(sink, own), account)
@@ -103,6 +114,8 @@ def extract_folder(
             "version": "",
             "vintage": "",
             "mapping": "",
+            "made": made,
+            "source_rows": totals,
             "rows": rows,
             "cells": [
                 {
@@ -122,6 +135,11 @@ def extract_folder(
             "in_documents": sink.in_documents,
         }
         shutil.rmtree(scratch)
+        if before is not None:
+            found = increments.changes(
+                final / increments.ROWS, building / increments.ROWS, building / increments.CHANGES
+            )
+            manifest["changes"] = {table: change._asdict() for table, change in found.items()}
         files.write(building / "extraction.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
         publish(building, final)
     except OSError as error:
@@ -129,6 +147,19 @@ def extract_folder(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return manifest
+
+
+def _states(folder: Path, paths: list[Path], building: Path) -> dict[str, str]:
+    """Each file as a source row: its name digested, since names may hold a patient's, its size and its time of change."""
+    with RowDigests(building / increments.ROWS) as digests, FileStates(building / increments.FILES):
+        for start in range(0, len(paths), _STATES):
+            rows = [
+                (hashlib.sha256(os.fsencode(p.relative_to(folder))).hexdigest()[:32], seen.st_size, seen.st_mtime_ns)
+                for p in paths[start : start + _STATES]
+                for seen in (p.stat(),)
+            ]
+            digests.add("files", rows)
+    return digests.totals
 
 
 def _units(paths: list[Path]) -> Iterator[tuple[str, Path | None, list[Path]]]:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sqlite3
+import zipfile
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from transvase.commands import assess
 from transvase.commands.main import main
+from transvase.errors import SourceMissing
 from transvase.ledger import sign_offs
 from transvase.reports import assessment
 from transvase.sources import appraisal, mapping
@@ -237,6 +239,24 @@ def test_check_and_extract_refuse_it_too(fresh, capsys, command, statement, code
     assert not (fresh.work / "canonical").exists()
 
 
+@pytest.mark.parametrize(
+    "command, window, code",
+    [
+        ("check", "20:00-06:00", 0),
+        ("check", "21:00-06:00", 34),
+        ("check", "06:00-20:00", 34),
+        ("extract", "21:00-06:00", 34),
+        ("assess", "21:00-06:00", 34),
+    ],
+)
+def test_the_source_is_read_within_its_hours_only(fresh, capsys, command, window, code):
+    path = fresh.folder / "transvase.toml"
+    path.write_text(SETTINGS.replace("[work]", f'window = "{window}"\n[work]'), encoding="utf-8")
+    assert main([command, "--settings", str(path), "--clock", CLOCK.isoformat()]) == code
+    assert (window in capsys.readouterr().err) == bool(code)
+    assert not (fresh.work / "canonical").exists()
+
+
 # -- sign-offs -------------------------------------------------------------------------------------------------------------
 
 
@@ -309,3 +329,30 @@ def test_the_weight_is_counted_and_not_guessed(database, tmp_path):
         alone, beside = appraisal.weigh(product, view, None), appraisal.weigh(product, view, files)
     assert beside.body_bytes == alone.body_bytes + 1234
     assert alone.work_bytes > alone.export_bytes > 2 * alone.body_bytes
+
+
+def test_a_folder_of_documents_is_assessed_too(small: Any, tmp_path: Path) -> None:
+    """It has no schema: room and time, what cannot be read, identities, and what follows."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name in small.patients:
+        (folder / name).write_bytes(small.members[name])
+    (tmp_path / "transvase.toml").write_text(
+        SETTINGS.replace("synthetic", "cda").replace("cabinet.sqlite3", "documents"), encoding="utf-8"
+    )
+    place = Office(tmp_path)
+    assert place.run() == 1
+    whole = place.facts()
+    with zipfile.ZipFile(folder / small.patients[0]) as archive:
+        entries = [e.file_size for e in archive.infolist() if not e.is_dir()]
+    assert whole["weight"]["rows"] == len(entries) and whole["weight"]["body_bytes"] == sum(entries)
+    # Its archives hold more than the exchange: what lies beside IHE_XDM is set aside, and told.
+    assert whole["patients"] == 1 and whole["unread"] > 0
+    assert "Schéma" not in place.page() and "Identités" in place.page()
+    # A file that says nothing of a patient is kept, and awaits a sign-off.
+    (folder / "bizarre.bin").write_bytes(b"PK no archive")
+    assert place.run() == 1
+    (blocker,) = [b for b in place.facts()["blockers"] if b["class"] == "documents"]
+    assert blocker["facts"]["unread"] > whole["unread"] and "illisibles" in place.page()
+    shutil.rmtree(folder)
+    assert place.run() == SourceMissing.exit_code

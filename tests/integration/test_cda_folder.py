@@ -4,6 +4,7 @@ on to an archive."""
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -174,6 +175,30 @@ def test_a_damaged_entry_is_counted_though_nothing_of_it_can_be_kept(archives: P
     manifest = extracted(folder, tmp_path / "work")
     assert balanced(manifest)
     assert any("damaged" in line for line in manifest["unread"])
+
+
+def test_a_folder_that_did_not_change_is_not_read_again(archives: Path, tmp_path: Path) -> None:
+    folder, work = tmp_path / "docs", tmp_path / "work"
+    shutil.copytree(archives, folder)
+    first, one = extracted(folder, work), sorted(p for p in folder.iterdir() if p.is_file())[0]
+    kept = (work / "canonical" / "document.parquet").stat().st_ino
+    second = extracted(folder, work)
+    assert second["changes"] == {} and second["received"] == first["received"]
+    assert (work / "canonical" / "document.parquet").stat().st_ino == kept
+    # Another practice reads the same files otherwise.
+    assert "changes" not in extracted(folder, work, own="1990000000")
+    extracted(folder, work)
+    (folder / "one-more.xml").write_bytes(XXE)
+    assert extracted(folder, work)["changes"] == {"files": {"new": 1, "changed": 0, "gone": 0}}
+    one.unlink()
+    os.utime(folder / "one-more.xml", ns=(1, 1))
+    third = extracted(folder, work)
+    assert third["changes"] == {"files": {"new": 0, "changed": 1, "gone": 1}} and balanced(third)
+    # No name of a file, which may hold a patient's.
+    names = (work / "canonical" / "source_rows.parquet").read_bytes() + (
+        work / "canonical" / "source_changes.parquet"
+    ).read_bytes()
+    assert b"one-more" not in names
 
 
 def test_links_are_not_followed_and_an_empty_folder_is_refused(archives: Path, tmp_path: Path) -> None:

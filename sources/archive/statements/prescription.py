@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 from transvase.formats.cda import V3, CdaHeader
@@ -16,7 +17,7 @@ from transvase.model.identifiers import arc
 from transvase.sources.archive.statements import reading
 
 TEMPLATES = frozenset({"1.2.250.1.213.1.1.3.83", "1.3.6.1.4.1.19376.1.9.1.3.2", "1.2.250.1.213.1.1.3.20"})
-_DEVICE = "1.2.250.1.213.1.1.3.20"
+DEVICE = "1.2.250.1.213.1.1.3.20"
 _EPU = "1.2.250.1.215.500.1.1"
 _CIRCUMSTANCES = {
     "MED-1096": "two_zones",
@@ -65,11 +66,11 @@ Row = tuple[str, dict[str, Any]]
 
 def read(entry: Any, document: CdaHeader) -> Iterator[Row]:
     """The line, and before the first of a section its prescription. A device that is not prescribed is not represented."""
-    device = _DEVICE in reading.templates(entry)
-    if device and entry.get("moodCode") != "INT":
+    if _in_use(entry):
         yield reading.unrepresented(entry, "a device in use: no canonical table holds it")
         return
     section = next(entry.iterancestors(f"{V3}section"), None)
+    device = DEVICE in reading.templates(entry)
     category = "device" if device else "medication"
     own = reading.key(section, "prescription") if section is not None else ""
     order = own or str(arc("statement", "prescription", document.id.oid, category))
@@ -89,12 +90,18 @@ def _first(entry: Any) -> bool:
     outer = entry.getparent()
     if outer is None or outer.tag != f"{V3}entry":
         return True
+    # From the nearest on: each line stops at the one before it, so that a section of any length is walked once.
+    others = (s for e in outer.itersiblings(f"{V3}entry", preceding=True) for s in e.iterchildren(reversed=True))
     return not any(
-        reading.templates(statement) & TEMPLATES
-        for before in outer.itersiblings(f"{V3}entry", preceding=True)
-        for statement in before
+        reading.templates(statement) & TEMPLATES and not _in_use(statement)
+        for statement in chain(entry.itersiblings(preceding=True), others)
         if isinstance(statement.tag, str)
     )
+
+
+def _in_use(entry: Any) -> bool:
+    """A device that nobody prescribes."""
+    return DEVICE in reading.templates(entry) and entry.get("moodCode") != "INT"
 
 
 def _order(key: str, category: str, document: CdaHeader, entry: Any) -> Iterator[Row]:

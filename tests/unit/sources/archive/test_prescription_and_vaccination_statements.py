@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from datetime import datetime
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from transvase.exporters.cda import ep_med_dm, header, vac
+from transvase.exporters.cda import ep_med_dm, header, vac, vac_note
 from transvase.formats import cda
 from transvase.model.clock import hl7
 from transvase.model.identifiers import arc
@@ -211,6 +212,26 @@ def test_a_vaccination_comes_back_as_it_was(one):
     assert found.unrepresented == []
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({}, id="bare"),
+        pytest.param({k: v for k, v in VACCINE.items() if k != "given"}, id="full"),
+        pytest.param({"code": "J07AM", "system": ATC}, id="ATC"),
+        pytest.param({"code": "3400933516390", "system": CIP}, id="CIP"),
+        pytest.param({"reaction": "Fièvre"}, id="a reaction alone"),
+        pytest.param(
+            {"route": "nez", "route_code": "20049000", "site": "fesse", "site_code": "46862004"}, id="outside"
+        ),
+    ],
+)
+def test_the_vaccination_of_a_note_comes_back_as_it_was(values):
+    one = vaccine(given="2026-01-02", **values)
+    found = read(document(vac_note, vac_note.body(one, IDS, DOCTOR)))
+    assert [held(v) for v in found.rows["immunization"]] == [expected(one, "immunization", VACCINES)]
+    assert [u["why"] for u in found.unrepresented] == ["who recorded it: the document keeps it"]
+
+
 def test_a_record_that_says_nothing_comes_back_without_a_row():
     found = vaccinated()
     assert "immunization" not in found.rows
@@ -364,6 +385,26 @@ def changed(text: str, *changes: tuple[str, str]) -> str:
 
 BARE = document(ep_med_dm, ep_med_dm.body(order(), [line(**FULL)], IDS, b"%PDF"))
 GIVEN = document(vac, vac.body([vaccine(**VACCINE)], IDS))
+
+
+def test_a_device_in_use_leaves_the_prescription_to_the_line_behind_it():
+    in_use = (
+        f'<entry><supply classCode="SPLY" moodCode="EVN"><templateId root="{prescription.DEVICE}"/></supply></entry>'
+    )
+    found = read(changed(BARE, ("<entry><substanceAdministration", f"{in_use}<entry><substanceAdministration")))
+    assert len(found.rows["prescription"]) == len(found.rows["prescription_line"]) == 1
+
+
+def test_many_lines_in_one_entry_behind_many_others_are_of_one_prescription():
+    """A hostile section: what is before is not walked again for each line."""
+    many = 3000
+    bare = document(ep_med_dm, ep_med_dm.body(order(), [line(str(n)) for n in range(many)], IDS, b"%PDF"))
+    text = changed(bare, ("</entry><entry><substanceAdministration", "<substanceAdministration"))
+    text = text.replace("<entry>", f"{'<entry><act/></entry>' * many}<entry>", 1)
+    began = time.process_time()
+    found = read(text)
+    assert time.process_time() - began < 6
+    assert len(found.rows["prescription"]) == 1 and len(found.rows["prescription_line"]) == many
 
 
 @pytest.mark.parametrize(
