@@ -8,8 +8,9 @@ font programs, operators of PDF 1.5 and later in pages, numbers beyond the limit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 Way = Literal["mend", "draw", "never"]
@@ -60,7 +61,7 @@ DEFECTS: dict[str, Defect] = {
 OBJECTS_AT_MOST = 250_000
 PAGES_AT_MOST = 5_000
 
-_FILTERS = {
+FILTERS = {
     "/FlateDecode",
     "/ASCIIHexDecode",
     "/ASCII85Decode",
@@ -81,7 +82,7 @@ _OPERATORS = "q Q k K cs CS ri BI ID EI"
 _HARMLESS = ("Resources is missing or invalid; repairing", "/Type key should be")
 _TEXT_OPERATORS = "q Q Tf Tr Tj TJ ' \""
 _INVISIBLE_TEXT = 3
-_DEPTH_AT_MOST = 28
+STATES_AT_MOST = 28
 _INTENTS = {"/RelativeColorimetric", "/AbsoluteColorimetric", "/Perceptual", "/Saturation"}
 
 
@@ -267,7 +268,7 @@ class _Look:
             operator = str(instruction.operator)
             if operator == "q":
                 depth += 1
-                if depth > _DEPTH_AT_MOST:
+                if depth > STATES_AT_MOST:
                     self.add("limits")
             elif operator == "Q":
                 depth -= 1
@@ -391,7 +392,7 @@ class _Look:
         for name in [filters] if getattr(filters, "_type_code", None) == self.kinds.name_ else list(filters):
             if name == "/LZWDecode":
                 self.add("lzw")
-            elif name not in _FILTERS:
+            elif name not in FILTERS:
                 self.add("coding")
         subtype = it.get("/Subtype")
         if subtype == "/Image":
@@ -511,9 +512,14 @@ def grouped(value: Any) -> bool:
 
 def usable_profile(profile: Any) -> bool:
     """Whether an ICC stream is one that PDF 1.4 knows: version 2, as many components as it says."""
-    head = bytes(profile.read_bytes()[:128])
+    return profile_serves(bytes(profile.read_bytes()), profile.get("/N"))
+
+
+def profile_serves(data: bytes, components: Any) -> bool:
+    """`usable_profile` of the bytes of a profile and the number of components that the file says."""
+    head = data[:128]
     wanted = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4, b"Lab ": 3}.get(head[16:20])
-    return len(head) == 128 and head[8] <= 2 and head[36:40] == b"acsp" and wanted == profile.get("/N")
+    return len(head) == 128 and head[8] <= 2 and head[36:40] == b"acsp" and bool(wanted == components)
 
 
 def own_intent(root: Any) -> int | None:
@@ -536,13 +542,14 @@ MIRRORED = {
     "/CreationDate": ("http://ns.adobe.com/xap/1.0/", "CreateDate"),
     "/ModDate": ("http://ns.adobe.com/xap/1.0/", "ModifyDate"),
 }
-_PDFAID = "http://www.aiim.org/pdfa/ns/id/"
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_PART, _CONFORMANCE = (f"{{http://www.aiim.org/pdfa/ns/id/}}{name}" for name in ("part", "conformance"))
+_DESCRIPTION, _ITEM = (f"{{http://www.w3.org/1999/02/22-rdf-syntax-ns#}}{name}" for name in ("Description", "li"))
 _DATE = re.compile(
     r"(?:D:)?(\d{4})-?(\d{2})?-?(\d{2})?T?(\d{2})?:?(\d{2})?:?(\d{2})?(?:\.\d+)?(?:(Z)|([+-])(\d{2})[':]?(\d{2})?'?)?"
 )
 
 
+@lru_cache(maxsize=256)
 def instant(text: str) -> datetime | None:
     """A date of PDF or XMP; without an offset it is taken as UTC. None when it is none."""
     read = _DATE.match(text.strip())
@@ -550,53 +557,54 @@ def instant(text: str) -> datetime | None:
         return None
     offset = timedelta(hours=int(read[9] or 0), minutes=int(read[10] or 0)) * (-1 if read[8] == "-" else 1)
     try:
-        day = datetime(int(read[1]), int(read[2] or 1), int(read[3] or 1), tzinfo=timezone(offset))
-        return day.replace(hour=int(read[4] or 0), minute=int(read[5] or 0), second=int(read[6] or 0))
+        day = (int(read[1]), int(read[2] or 1), int(read[3] or 1))
+        return datetime(*day, int(read[4] or 0), int(read[5] or 0), int(read[6] or 0), tzinfo=timezone(offset))
     except ValueError:
         return None
 
 
 def metadata_differs(pdf: Any) -> bool:
     """Whether the XMP is not the unfiltered one of a PDF/A-1 file, or says otherwise than the information dictionary."""
-    from lxml import etree
-
     metadata = pdf.Root.get("/Metadata")
     if metadata is None or "/Filter" in metadata:
         return True
-    packet = metadata.read_raw_bytes()
+    info = pdf.trailer.get("/Info", {})
+    return packet_differs(metadata.read_raw_bytes(), ((key, str(info[key])) for key in MIRRORED if key in info))
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Any:
+    from lxml import etree
+
+    return etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+
+
+def packet_differs(packet: bytes, info: Iterable[tuple[str, str]]) -> bool:
+    """`metadata_differs` of the bytes of an XMP packet and the entries of MIRRORED that the information dictionary has."""
+    from lxml import etree
+
     head = packet[: packet.find(b"?>") + 2]
     if len(packet) > 1 << 20 or b"bytes=" in head or b"encoding=" in head:
         return True
     try:
-        tree = etree.fromstring(
-            packet.strip(), etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-        )
+        tree = etree.fromstring(packet.strip(), _parser())
     except (etree.LxmlError, ValueError):
         return True
-    said: dict[tuple[str, str], str] = {}
-    for description in tree.iter(f"{{{_RDF}}}Description"):
+    said: dict[str, str] = {}
+    for description in tree.iter(_DESCRIPTION):
         for name, value in description.attrib.items():
-            said[_split(str(name))] = str(value)
+            said[str(name)] = str(value)
         for child in description:
             if isinstance(child.tag, str):
-                items = [i.text or "" for i in child.iter(f"{{{_RDF}}}li")]
-                said[_split(child.tag)] = (
-                    items[0] if len(items) == 1 else ", ".join(items) if items else child.text or ""
-                )
-    if said.get((_PDFAID, "part")) != "1" or said.get((_PDFAID, "conformance")) not in ("A", "B"):
+                items = [i.text or "" for i in child.iter(_ITEM)] if len(child) else []
+                said[child.tag] = items[0] if len(items) == 1 else ", ".join(items) if items else child.text or ""
+    if said.get(_PART) != "1" or said.get(_CONFORMANCE) not in ("A", "B"):
         return True
-    info = pdf.trailer.get("/Info", {})
-    for key, name in MIRRORED.items():
-        if key not in info:
-            continue
-        mine, theirs = str(info[key]), said.get(name)
+    for key, mine in info:
+        space, name = MIRRORED[key]
+        theirs = said.get(f"{{{space}}}{name}")
         if theirs is None:
             return True
         if (instant(mine) != instant(theirs)) if key.endswith("Date") else mine.strip() != theirs.strip():
             return True
     return False
-
-
-def _split(name: str) -> tuple[str, str]:
-    space, _, local = name.rpartition("}")
-    return space.removeprefix("{"), local

@@ -1,7 +1,7 @@
 """Sections of the record that several structured models hold alike, each with the entries of its rows.
 
-Which of them a model has, in what order and what it says of an empty one belong to the model (`ips_fr.py`, `dlu.py`). The synthesis
-(`vsm.py`) nests its own.
+Which of them a model has, in what order, inside which others and what it says of an empty one belong to the model (`ips_fr.py`, `dlu.py`,
+`vsm.py`).
 """
 
 from __future__ import annotations

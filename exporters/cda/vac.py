@@ -2,7 +2,7 @@
 
 Entries belong to `entries/immunization.py`, the header to `header.py`. The caller writes `header.document(Heading(templates=TEMPLATES,
 type_code=TYPE_CODE, title=TITLE, event=EVENT, ...), ..., body(rows, ids))`. The ANS made this model for the history that the DMP itself
-consolidates; a practice that feeds the DMP sends one note (VAC-NOTE) for each vaccination, which is another model.
+consolidates; a practice that feeds the DMP sends one note for each vaccination (`vac_note.py`).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The process in which the PDF of the practice are read: pdfium and qpdf meet hostile bytes there, under limits of memory and processor
-time, and may die without the export. What is done in it belongs to `ladder`.
+time, and may die without the export. What is done in it belongs to `ladder`; most files of the plain form do without it.
 
 The limit of time is one of processor time, so that what is refused does not depend on how busy the machine is; a clock far beyond it
 watches over a process that sleeps. A body that killed the process or met a limit is carried as it came, and is remembered.
@@ -22,7 +22,7 @@ from typing import IO
 
 import orjson
 
-from transvase.exporters.pdf.ladder import CARRIED, UNTOUCHED, Standing
+from transvase.exporters.pdf.ladder import CARRIED, UNTOUCHED, Standing, at_once
 
 # Five hundred pages are drawn in a quarter of it.
 PROCESSOR_SECONDS = 120
@@ -30,6 +30,8 @@ MEMORY_BYTES = 2 << 30
 _CLOCK_TIMES = 5
 _BODY_AT_MOST = 400_000_000
 _REMEMBERED = 20_000
+# A scan passes through a pipe in one go where the system allows it (Linux), instead of sixteen.
+_PIPE = 1 << 20
 _HEAD = struct.Struct(">II")
 _MAIN = "import sys; sys.path[:] = sys.argv[1:-2]; from transvase.exporters.pdf.beside import serve; serve()"
 _LIMITED = Standing(CARRIED, b"", ("beyond-limits",))
@@ -41,6 +43,7 @@ class Beside:
     def __init__(self, seconds: int = PROCESSOR_SECONDS, memory: int = MEMORY_BYTES) -> None:
         self._seconds, self._memory = seconds, memory
         self._process: subprocess.Popen[bytes] | None = None
+        self._heard: selectors.BaseSelector | None = None
         self._lock = threading.Lock()
         # What is known of a body without its bytes being read again: it leaves as it came.
         self._known: OrderedDict[tuple[bytes, int], Standing] = OrderedDict()
@@ -49,6 +52,10 @@ class Beside:
         """`ladder.climb`, with a body beyond the limits carried."""
         if len(body) > _BODY_AT_MOST:
             return _LIMITED
+        # Most files that need nothing, or little, are done with here, without a library that could die of them.
+        once = at_once(body, title=title, created=created, identifier=identifier)
+        if once is not None:
+            return once
         key = (hashlib.sha256(body).digest(), dpi)
         with self._lock:
             if key in self._known:
@@ -64,6 +71,8 @@ class Beside:
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None
+        if self._heard is not None:
+            self._heard.close()
         if process is not None:
             process.kill()
             process.wait()
@@ -90,18 +99,30 @@ class Beside:
         return _LIMITED
 
     def _started(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", _MAIN, *sys.path, f"{self._seconds}", f"{self._memory}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+        assert process.stdin and process.stdout
+        for pipe in (process.stdin, process.stdout):
+            _widened(pipe)
+        self._heard = selectors.DefaultSelector()
+        self._heard.register(process.stdout, selectors.EVENT_READ)
+        return process
 
     def _received(self, process: subprocess.Popen[bytes]) -> tuple[dict[str, list[str]], bytes]:
-        assert process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            if not selector.select(self._seconds * _CLOCK_TIMES):
-                raise TimeoutError
+        assert process.stdout and self._heard
+        if not self._heard.select(self._seconds * _CLOCK_TIMES):
+            raise TimeoutError
         return _receive(process.stdout)
+
+
+def _widened(pipe: IO[bytes]) -> None:
+    # Other systems have no such call, and this one may be out of the pages that it grants a user.
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _send(to: IO[bytes] | None, facts: dict[str, object], body: bytes) -> None:
@@ -142,7 +163,7 @@ def serve() -> None:
         facts: dict[str, object] = dict(asked)
         dpi = int(str(facts.pop("dpi")))
         created = datetime.fromisoformat(str(facts.pop("created")))
-        one = ladder.climb(
+        one = ladder.with_libraries(
             body, title=str(facts["title"]), created=created, identifier=str(facts["identifier"]), dpi=dpi
         )
         _send(to, {"rung": one.rung, "reasons": one.reasons}, one.pdf)
@@ -176,3 +197,8 @@ atexit.register(_shared.close)
 def climb(body: bytes, *, title: str, created: datetime, identifier: str, dpi: int) -> Standing:
     """`Beside.climb` in the one process beside this one."""
     return _shared.climb(body, title=title, created=created, identifier=identifier, dpi=dpi)
+
+
+def close() -> None:
+    """End the one process; the next body starts another."""
+    _shared.close()

@@ -28,10 +28,16 @@ PRODUCER = "Transvase"
 # Derives document identifiers; any constant would do, changing it changes every document.
 _NAMESPACE = uuid.UUID("7d4ea77e-5b41-5f5e-9d0c-2d6b1e2a9c11")
 
-_HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
+HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 # Objects with the same number in every document.
 _CATALOG, _PAGES, _INFO, _METADATA, _INTENT, _PROFILE = range(1, 7)
 FIRST_FREE = 7
+
+# Source of the output intent, given the number of its profile.
+INTENT = (
+    b"<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)"
+    b"/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>"
+)
 
 _PAGE_LEVEL = 1
 
@@ -84,9 +90,8 @@ def document(identity: Identity, pages: Sequence[Page], shared: Sequence[bytes] 
         b"<</Type/Pages/Count %d/Kids[%b]>>" % (len(pages), kids),
         _info(title, identity.created),
         stream(b"/Type/Metadata/Subtype/XML", _xmp(title, identity)),
-        b"<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB IEC61966-2.1)"
-        b"/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>" % _PROFILE,
-        _profile(),
+        INTENT % _PROFILE,
+        intent_profile(),
         *shared,
     ]
     for place, page in enumerate(pages):
@@ -110,7 +115,7 @@ def document_uuid(identifier: str) -> uuid.UUID:
 
 
 def _file(objects: Sequence[bytes], identifier: str) -> bytes:
-    parts, offsets, position = [_HEADER], [], len(_HEADER)
+    parts, offsets, position = [HEADER], [], len(HEADER)
     for number, source in enumerate(objects, 1):
         offsets.append(b"%010d 00000 n \n" % position)
         part = b"%d 0 obj\n%b\nendobj\n" % (number, source)
@@ -127,7 +132,8 @@ def _file(objects: Sequence[bytes], identifier: str) -> bytes:
 
 
 @cache
-def _profile() -> bytes:
+def intent_profile() -> bytes:
+    """Source of the profile object that INTENT names."""
     return deflated(b"/N 3/Alternate/DeviceRGB", srgb(), 9)
 
 

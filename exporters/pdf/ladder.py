@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from transvase.exporters.pdf import mending, raster
 from transvase.exporters.pdf.writer import Block, Heading, Paragraph, text_document
-from transvase.formats import pdfa
+from transvase.formats import pdfa, pdfa_plain
 
 UNTOUCHED, MENDED, RASTERISED, CARRIED = "untouched", "mended", "rasterised", "carried"
 RUNGS = (UNTOUCHED, MENDED, RASTERISED, CARRIED)
@@ -43,6 +43,24 @@ _drawn: OrderedDict[tuple[bytes, int], list[raster.Sheet]] = OrderedDict()
 def climb(body: bytes, *, title: str, created: datetime, identifier: str, dpi: int) -> Standing:
     """Bring a body to its rung. `dpi` is the resolution of drawn pages, 0 to draw none; `title` and `created` (aware) serve where the
     file says none; `identifier` is any stable text. Never raises for what the body holds, short of the limits of its process."""
+    once = at_once(body, title=title, created=created, identifier=identifier)
+    return once or with_libraries(body, title=title, created=created, identifier=identifier, dpi=dpi)
+
+
+def at_once(body: bytes, *, title: str, created: datetime, identifier: str) -> Standing | None:
+    """The rung of a file of the plain form that is PDF/A-1, or lacks only what surrounds its pages; None for any other. No library that
+    a hostile file could make die or dwell meets the bytes, so it runs in any process."""
+    plain = pdfa_plain.read(body)
+    if plain is None:
+        return None
+    if not plain.found:
+        return Standing(UNTOUCHED, b"", ())
+    out = mending.rewritten(body, plain, title=title, created=created, identifier=identifier)
+    return None if out is None else Standing(MENDED, out, tuple(sorted(plain.found)))
+
+
+def with_libraries(body: bytes, *, title: str, created: datetime, identifier: str, dpi: int) -> Standing:
+    """`climb` for what `at_once` leaves."""
     import pikepdf
 
     try:
@@ -87,6 +105,8 @@ def _mended(pdf: Any, title: str, created: datetime, identifier: str) -> bytes |
 
     try:
         out = mending.mended(pdf, title=title, created=created, identifier=identifier)
+        if pdfa_plain.conforms(out):
+            return out
         with pikepdf.open(io.BytesIO(out)) as again:
             return out if not pdfa.defects(again, out) else None
     except Exception:

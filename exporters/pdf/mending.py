@@ -8,15 +8,20 @@ breaks. What may be mended is decided by `formats.pdfa`, which looks at the resu
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 import struct
+from collections.abc import Mapping
 from datetime import datetime
+from itertools import count
 from typing import Any
 from xml.sax.saxutils import escape
 
-from transvase.exporters.pdf.container import PRODUCER, clean, document_uuid
+from transvase.exporters.pdf.container import HEADER, INTENT, PRODUCER, clean, document_uuid, intent_profile, stream
 from transvase.exporters.pdf.icc import srgb
-from transvase.formats import pdfa
+from transvase.formats import pdfa, pdfa_plain
+from transvase.formats.pdfa_plain import Plain
 
 
 def mended(pdf: Any, *, title: str, created: datetime, identifier: str) -> bytes:
@@ -70,6 +75,55 @@ def mended(pdf: Any, *, title: str, created: datetime, identifier: str) -> bytes
         encryption=False,
     )
     return out.getvalue()
+
+
+_METADATA = re.compile(rb"/Metadata[\0\t\n\f\r ]++\d{1,6} 0 R")
+
+
+def rewritten(body: bytes, plain: Plain, *, title: str, created: datetime, identifier: str) -> bytes | None:
+    """`mended` for a file of the plain form, in a fraction of the time: its objects stay as they are, those around them are added. None
+    when what comes out is not certain to have no defect."""
+    said = _said(plain.said, title, created)
+    digest = hashlib.sha256(identifier.encode()).hexdigest()[:32].encode()
+    free = (number for number in count(1) if number not in plain.kept)
+    objects = {number: body[start:end] for number, (start, end) in plain.kept.items()}
+    root = objects.get(plain.root, b"").rstrip()
+    opened, closed = root.find(b"<<"), root.rfind(b">>")
+    entries = _METADATA.sub(b"", root[opened:closed], count=1)
+    metadata, info = next(free), next(free)
+    entries += b"/Metadata %d 0 R" % metadata
+    added = {
+        metadata: stream(b"/Type/Metadata/Subtype/XML", _xmp(said, identifier)),
+        info: b"<<%b>>" % b"".join(_entry(key, value) for key, value in said.items()),
+    }
+    if "intent" in plain.found:
+        intent, profile = next(free), next(free)
+        entries += b"/OutputIntents[%d 0 R]" % intent
+        added |= {intent: INTENT % profile, profile: intent_profile()}
+    objects[plain.root] = b"%d 0 obj\n%b>>\nendobj\n" % (plain.root, entries)
+    for number, source in added.items():
+        objects[number] = b"%d 0 obj\n%b\nendobj\n" % (number, source)
+    last = max(objects)
+    rows = [b"0000000000 65535 f \n"] * (last + 1)
+    parts, position = [HEADER], len(HEADER)
+    for number in sorted(objects):
+        rows[number] = b"%010d 00000 n \n" % position
+        parts.append(objects[number])
+        position += len(objects[number])
+    parts.append(b"xref\n0 %d\n" % (last + 1))
+    parts += rows
+    parts.append(
+        b"trailer\n<</Size %d/Root %d 0 R/Info %d 0 R/ID[<%b><%b>]>>\nstartxref\n%d\n%%%%EOF\n"
+        % (last + 1, plain.root, info, digest, digest, position)
+    )
+    out = b"".join(parts)
+    return out if pdfa_plain.conforms(out) else None
+
+
+def _entry(key: str, value: str) -> bytes:
+    if key.endswith("Date"):
+        return b"%b(%b)" % (key.encode(), _pdf_date(value).encode())
+    return b"%b<feff%b>" % (key.encode(), value.encode("utf-16-be").hex().encode())
 
 
 def _annotations(pdf: Any) -> None:
@@ -154,20 +208,13 @@ def _glyphs(program: bytes) -> int:
 
 def _metadata(pdf: Any, title: str, created: datetime, identifier: str, pikepdf: Any) -> None:
     own = pdf.trailer.get("/Info", {})
-    said: dict[str, str] = {}
+    held: dict[str, str] = {}
     for key in pdfa.MIRRORED:
         try:
-            value = clean(str(own[key])) if key in own else ""
+            held[key] = str(own[key]) if key in own else ""
         except (ValueError, TypeError, UnicodeError):
-            value = ""
-        said[key] = value
-    said["/Title"] = said["/Title"] or clean(title)
-    said["/Producer"] = said["/Producer"] or PRODUCER
-    first = pdfa.instant(said["/CreationDate"]) if said["/CreationDate"] else None
-    last = pdfa.instant(said["/ModDate"]) if said["/ModDate"] else None
-    said["/CreationDate"] = (first or created).isoformat(timespec="seconds")
-    said["/ModDate"] = (last or first or created).isoformat(timespec="seconds")
-    said = {key: value for key, value in said.items() if value}
+            held[key] = ""
+    said = _said(held, title, created)
     info = pikepdf.Dictionary()
     for key, value in said.items():
         info[key] = pikepdf.String(_pdf_date(value) if key.endswith("Date") else value)
@@ -175,6 +222,18 @@ def _metadata(pdf: Any, title: str, created: datetime, identifier: str, pikepdf:
     metadata = pikepdf.Stream(pdf, _xmp(said, identifier))
     metadata.Type, metadata.Subtype = pikepdf.Name.Metadata, pikepdf.Name.XML
     pdf.Root.Metadata = pdf.make_indirect(metadata)
+
+
+def _said(own: Mapping[str, str], title: str, created: datetime) -> dict[str, str]:
+    """What information dictionary and XMP say: what the file says of itself, then what the caller knows."""
+    said = {key: clean(own.get(key, "")) for key in pdfa.MIRRORED}
+    said["/Title"] = said["/Title"] or clean(title)
+    said["/Producer"] = said["/Producer"] or PRODUCER
+    first = pdfa.instant(said["/CreationDate"]) if said["/CreationDate"] else None
+    last = pdfa.instant(said["/ModDate"]) if said["/ModDate"] else None
+    said["/CreationDate"] = (first or created).isoformat(timespec="seconds")
+    said["/ModDate"] = (last or first or created).isoformat(timespec="seconds")
+    return {key: value for key, value in said.items() if value}
 
 
 def _pdf_date(iso: str) -> str:

@@ -1,7 +1,8 @@
 """The typefaces of text documents: which characters they hold, how wide each is, and the PDF objects that embed them.
 
 A character is its own CID (Unicode code point, two bytes), so text goes to the page without a lookup per character and
-comes back out by search and copy. Laying out lines belongs to `writer`.
+comes back out by search and copy. The main typeface is DejaVu Sans; what it lacks is drawn by a second one (`bitmaps`), and what
+neither holds is written `[U+XXXX]`. Laying out lines belongs to `writer`, their direction to `direction`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import io
 import re
 import struct
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
+from transvase.exporters.pdf import bitmaps
 from transvase.exporters.pdf.container import FIRST_FREE, deflated
 
 if TYPE_CHECKING:
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
 FACES = ("regular", "bold")
 # From light to heavy: the first subset that holds every character of a document is the one it embeds.
 SUBSETS = ("common", "french", "full")
+# Number of the second typeface among the fonts of a page.
+SECOND = len(FACES)
+# Characters that it draws in one document: each costs near a millisecond, and no letter of a practice has so many. A text made of the
+# whole plane, which would take a minute, shows the others as `[U+XXXX]`.
+OTHERS_AT_MOST = 3000
 _OBJECTS_PER_FACE = 7
 _EMBEDDED = ("glyf", "head", "hhea", "hmtx", "loca", "maxp")
 
@@ -64,38 +72,60 @@ class Face(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Text the typefaces can draw, the subset it needs (index in SUBSETS), how many characters became `[U+XXXX]`."""
+    """Text the typefaces can draw, the subset it needs (index in SUBSETS), how many characters became `[U+XXXX]`, and those that only
+    the second typeface draws."""
 
     text: str
     subset: int
     coded: int
+    others: frozenset[str] = frozenset()
 
 
-def resource_names(faces: Iterable[str]) -> bytes:
-    """The Font entry of a page's resources: /F0 is regular, /F1 bold."""
-    return b"/Font<<%b>>" % b"".join(
-        b"/F%d %d 0 R" % (FACES.index(face), FIRST_FREE + _OBJECTS_PER_FACE * FACES.index(face)) for face in faces
-    )
+def resource_names(faces: Sequence[str], second: bool = False) -> bytes:
+    """The Font entry of a page's resources: /F0 is regular, /F1 bold, /F2 the second typeface, whose objects come after theirs."""
+    places = [(FACES.index(face), _first(FACES.index(face))) for face in faces]
+    if second:
+        places.append((SECOND, _first(len(faces))))
+    return b"/Font<<%b>>" % b"".join(b"/F%d %d 0 R" % place for place in places)
+
+
+def _first(place: int) -> int:
+    """Number of the first object of the face that comes at this place."""
+    return FIRST_FREE + _OBJECTS_PER_FACE * place
 
 
 def encoded(lines: Sequence[str]) -> list[bytes]:
-    """Inside of a PDF literal string for each of these lines of fitted text, none of which holds a line feed."""
-    raw = "\n".join(lines).encode("utf-16-be")
-    raw = raw.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)").replace(b"\r", b"\\r")
-    # The two bytes of a line feed cannot straddle two characters: no face holds one of U+0A00 to U+0AFF.
-    return raw.split(b"\0\n") if lines else []
+    """Inside of a PDF literal string for each of these lines of the main typeface, none of which holds a line feed."""
+    # The two bytes of a line feed cannot straddle two characters: no main face holds one of U+0A00 to U+0AFF.
+    return literal("\n".join(lines)).split(b"\0\n") if lines else []
 
 
-def fitted(text: str) -> Fitted:
-    """Make any text drawable: line ends unified, marks composed, what no typeface holds written `[U+XXXX]`."""
+def literal(text: str) -> bytes:
+    """Inside of a PDF literal string for a text."""
+    raw = text.encode("utf-16-be")
+    return raw.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)").replace(b"\r", b"\\r")
+
+
+def fitted(text: str, drawn: frozenset[str] = frozenset()) -> Fitted:
+    """Make any text drawable: line ends unified, marks composed, what no typeface holds written `[U+XXXX]`, as is what the second one
+    holds beyond OTHERS_AT_MOST characters a document, where `drawn` are those that it draws already."""
     subset = lightest(text)
     if subset is not None:
         return Fitted(text, subset, 0)
     text = re.sub("\r\n?|[\x0b\x85\u2028\u2029]", "\n", text)
     text = "".join(char for char in unicodedata.normalize("NFC", text) if char not in _INKLESS)
-    text, coded = _outside(SUBSETS[-1]).subn(lambda found: f"[U+{ord(found.group()):04X}]", text)
-    subset = lightest(text)
-    return Fitted(text, len(SUBSETS) - 1 if subset is None else subset, coded)
+    beyond = Counter(_outside(SUBSETS[-1]).findall(text))
+    others = frozenset(filter(bitmaps.holds, beyond)) if beyond else frozenset()
+    more, room = others - drawn, OTHERS_AT_MOST - len(drawn)
+    if len(more) > room:
+        # By code point: the same text always keeps the same ones.
+        others -= frozenset(sorted(more)[max(0, room) :])
+    lost = beyond.keys() - others
+    coded = sum(beyond[char] for char in lost)
+    if lost:
+        text = text.translate({ord(char): f"[U+{ord(char):04X}]" for char in lost})
+    subset = lightest(text.translate(dict.fromkeys(map(ord, others))) if others else text)
+    return Fitted(text, len(SUBSETS) - 1 if subset is None else subset, coded, others)
 
 
 def lightest(text: str) -> int | None:
@@ -114,31 +144,58 @@ def face(subset: str, name: str) -> Face:
     glyphs = {char: glyph for char, glyph in font.getBestCmap().items() if char < 0x10000}
     advances = {char: round(font["hmtx"][glyph][0] * scale) for char, glyph in glyphs.items()}
     numbers = {char: font.getGlyphID(glyph) for char, glyph in glyphs.items()}
-    program = _program(font)
-    base = FIRST_FREE + _OBJECTS_PER_FACE * FACES.index(name)
     box = " ".join(str(round(font["head"].__dict__[side] * scale)) for side in ("xMin", "yMin", "xMax", "yMax"))
     # The tag names the subset (six capitals, 9.6.4 of PDF 1.4); the same file always has the same tag.
     label = f"TR{'CFU'[SUBSETS.index(subset)]}{'RB'[FACES.index(name)]}AA+DejaVuSans{'-Bold' if name == 'bold' else ''}"
-    system = b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
-    objects = (
-        f"<</Type/Font/Subtype/Type0/BaseFont/{label}/Encoding/Identity-H/DescendantFonts[{base + 1} 0 R]"
-        f"/ToUnicode {base + 6} 0 R>>".encode(),
-        f"<</Type/Font/Subtype/CIDFontType2/BaseFont/{label}/FontDescriptor {base + 2} 0 R/CIDToGIDMap {base + 5} 0 R"
-        f"/DW {round(font['hmtx']['.notdef'][0] * scale)}/W[{_runs(advances)}]".encode()
-        + system
-        + b">>",
-        f"<</Type/FontDescriptor/FontName/{label}/Flags 4/FontBBox[{box}]/ItalicAngle 0"
+    objects = _objects(
+        label,
+        f"/FontBBox[{box}]/ItalicAngle 0"
         f"/Ascent {round(font['hhea'].ascent * scale)}/Descent {round(font['hhea'].descent * scale)}/CapHeight 729"
-        f"/StemV {(88, 160)[FACES.index(name)]}/FontFile2 {base + 3} 0 R/CIDSet {base + 4} 0 R>>".encode(),
-        deflated(b"/Length1 %d" % len(program), program, 9),
-        deflated(b"", _cid_set(advances), 9),
-        deflated(
-            b"", struct.pack(f">{max(numbers) + 1}H", *(numbers.get(cid, 0) for cid in range(max(numbers) + 1))), 9
-        ),
-        deflated(b"", _to_unicode(advances), 9),
+        f"/StemV {(88, 160)[FACES.index(name)]}",
+        f"/DW {round(font['hmtx']['.notdef'][0] * scale)}/W[{_runs(advances)}]",
+        bitmaps.Program(_program(font), advances, numbers),
+        _first(FACES.index(name)),
     )
     widths = {chr(char): width for char, width in advances.items()}
     return Face(widths, Lengths(widths), objects)
+
+
+def with_others(main: Face, others: Iterable[str]) -> Face:
+    """The face for laying out a document that also has these characters of the second typeface."""
+    if not others:
+        return main
+    widths = main.widths | {char: bitmaps.advance(char) for char in others}
+    return Face(widths, Lengths(widths), main.objects)
+
+
+def second(chars: Iterable[str], faces: int) -> tuple[bytes, ...]:
+    """PDF objects of the second typeface with these characters, in a document that has so many faces of the main one."""
+    made = bitmaps.program(chars)
+    # Marks are drawn left of their place, wide characters are as wide as high.
+    box = f"/FontBBox[-1000 {bitmaps.DESCENT * 1000 // bitmaps.UNITS} 1000 {bitmaps.ASCENT * 1000 // bitmaps.UNITS}]"
+    metrics = f"{box}/ItalicAngle 0/Ascent 875/Descent -125/CapHeight 625/StemV 63"
+    # The commonest width, that of Chinese, Japanese and Korean, is said once: an array of PDF 1.4 holds 8,191 elements at most.
+    widths = f"/DW 1000/W[{_runs({char: width for char, width in made.advances.items() if width != 1000})}]"
+    return _objects("TRDOTS+TransvaseDots", metrics, widths, made, _first(faces))
+
+
+def _objects(label: str, metrics: str, widths: str, font: bitmaps.Program, base: int) -> tuple[bytes, ...]:
+    """A composite font whose CIDs are code points; `metrics` and `widths` are entries of its dictionaries, `base` the first number."""
+    numbers = font.numbers
+    return (
+        f"<</Type/Font/Subtype/Type0/BaseFont/{label}/Encoding/Identity-H/DescendantFonts[{base + 1} 0 R]"
+        f"/ToUnicode {base + 6} 0 R>>".encode(),
+        f"<</Type/Font/Subtype/CIDFontType2/BaseFont/{label}/FontDescriptor {base + 2} 0 R/CIDToGIDMap {base + 5} 0 R"
+        f"{widths}/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>".encode(),
+        f"<</Type/FontDescriptor/FontName/{label}/Flags 4{metrics}"
+        f"/FontFile2 {base + 3} 0 R/CIDSet {base + 4} 0 R>>".encode(),
+        deflated(b"/Length1 %d" % len(font.data), font.data, 9),
+        deflated(b"", _cid_set(font.advances), 9),
+        deflated(
+            b"", struct.pack(f">{max(numbers) + 1}H", *(numbers.get(cid, 0) for cid in range(max(numbers) + 1))), 9
+        ),
+        deflated(b"", _to_unicode(font.advances), 9),
+    )
 
 
 def _program(font: TTFont) -> bytes:
@@ -167,7 +224,7 @@ def _runs(advances: dict[int, int]) -> str:
     for char, width in sorted(advances.items()):
         runs.append(f" {width}" if char == before + 1 else f"{']' if runs else ''}{char}[{width}")
         before = char
-    return "".join(runs) + "]"
+    return "".join(runs) + ("]" if runs else "")
 
 
 def _cid_set(cids: Iterable[int]) -> bytes:
@@ -180,12 +237,16 @@ def _cid_set(cids: Iterable[int]) -> bytes:
 def _to_unicode(cids: Iterable[int]) -> bytes:
     # A range may not cross a high byte, and a block holds at most a hundred ranges.
     highs = sorted({cid >> 8 for cid in cids})
-    ranges = "\n".join(f"<{high:02X}00> <{high:02X}FF> <{high:02X}00>" for high in highs)
+    blocks = "".join(
+        f"{len(block)} beginbfrange\n"
+        + "".join(f"<{high:02X}00> <{high:02X}FF> <{high:02X}00>\n" for high in block)
+        + "endbfrange\n"
+        for block in (highs[start : start + 100] for start in range(0, len(highs), 100))
+    )
     return (
         "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
         "/CIDSystemInfo <</Registry (Adobe) /Ordering (UCS) /Supplement 0>> def\n"
         "/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n"
-        "1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n"
-        f"{len(highs)} beginbfrange\n{ranges}\nendbfrange\n"
+        f"1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n{blocks}"
         "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend"
     ).encode()

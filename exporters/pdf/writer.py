@@ -6,13 +6,14 @@ a body of the practice into blocks belongs to `render` and its readers.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import accumulate, chain, pairwise
 from typing import NamedTuple
 
-from transvase.exporters.pdf import typeface
+from transvase.exporters.pdf import direction, typeface
 from transvase.exporters.pdf.container import PAGE_HEIGHT, PAGE_WIDTH, Identity, Page, document
 
 # Points. Sizes chosen to read printed; the longest line of body text holds about 95 characters.
@@ -120,7 +121,7 @@ def typeset(
     fitter = _Fitter()
     shown_title, header, footer = (fitter.fit(text) for text in (title, header, footer))
     blocks = [fitter.block(block) for block in blocks]
-    layout = _Layout(typeface.SUBSETS[fitter.subset], header, footer)
+    layout = _Layout(typeface.SUBSETS[fitter.subset], header, footer, fitter.others)
     if shown_title.strip():
         layout.title(shown_title)
     for block in blocks:
@@ -128,21 +129,26 @@ def typeset(
     pages = layout.finished()
     faces = [typeface.face(layout.subset, name) for name in layout.used]
     shared = [source for face in faces for source in face.objects]
+    if fitter.others:
+        shared += typeface.second(fitter.others, len(faces))
     pdf = document(Identity(title, created, identifier, language), pages, shared)
     return Typeset(pdf, len(pages), fitter.coded)
 
 
 class _Fitter:
-    """Makes every text drawable and remembers the heaviest subset asked for."""
+    """Makes every text drawable and remembers the heaviest subset asked for, and the characters of the second typeface."""
 
     def __init__(self) -> None:
         self.subset = 0
         self.coded = 0
+        self.others: frozenset[str] = frozenset()
 
     def fit(self, text: str) -> str:
-        text, subset, coded = typeface.fitted(text)
+        text, subset, coded, others = typeface.fitted(text, self.others)
         self.subset = max(self.subset, subset)
         self.coded += coded
+        if not others <= self.others:
+            self.others |= others
         return text
 
     def block(self, block: Block) -> Block:
@@ -207,10 +213,12 @@ class _Layout:
     The text of a page is kept as operators with a `%b` for each line, and the lines apart: they are encoded together.
     """
 
-    def __init__(self, subset: str, header: str, footer: str) -> None:
+    def __init__(self, subset: str, header: str, footer: str, others: frozenset[str]) -> None:
         self.subset = subset
-        self.used = ["regular"]
-        self.faces = {"regular": typeface.face(subset, "regular")}
+        self.others = others
+        self.used: list[str] = []
+        self.faces: dict[str, typeface.Face] = {}
+        self.face("regular")
         self.header = self.wrap(header, "regular", _RUNNING, _INNER) if header else []
         # The page number stands at the right of the footer.
         self.footer = self.wrap(footer, "regular", _RUNNING, _INNER - 60) if footer else []
@@ -244,7 +252,7 @@ class _Layout:
 
     def face(self, name: str) -> typeface.Face:
         if name not in self.faces:
-            self.faces[name] = typeface.face(self.subset, name)
+            self.faces[name] = typeface.with_others(typeface.face(self.subset, name), self.others)
             self.used.append(name)
         return self.faces[name]
 
@@ -505,7 +513,7 @@ class _Layout:
     def finished(self) -> list[Page]:
         """The pages with their header, footer and number."""
         last = len(self.text)
-        resources = typeface.resource_names(self.used)
+        resources = typeface.resource_names(self.used, bool(self.others))
         lengths = self.faces["regular"].lengths
         pages = []
         for number, (text, lines, drawing) in enumerate(zip(self.text, self.lines, self.drawing, strict=True), 1):
@@ -520,7 +528,8 @@ class _Layout:
             for x, y, small in running:
                 text.append(b"1 0 0 1 %.2f %.2f Tm\n%b" % (x, y, _shown(len(small))))
                 lines += small
-            shown = b"".join(text) % tuple(typeface.encoded(lines))
+            shown = b"".join(text)
+            shown = _mixed(shown, lines, self.others) if self.others else shown % tuple(typeface.encoded(lines))
             pages.append(Page(b"".join((b"0.6 G 0.5 w\n", *drawing, b"0 g\nBT\n", shown, b"ET")), resources))
         return pages
 
@@ -532,6 +541,33 @@ def _letter(place: int) -> str:
 def _shown(count: int) -> bytes:
     """Operators that write so many lines under one another, with a place for each."""
     return b"(%b)Tj\n" + b"(%b)'\n" * (count - 1) if count else b""
+
+
+# What `_shown` and `start` write: a line to show, under the one before or not; a face and its size.
+_PLACES = re.compile(rb"\(%b\)(Tj|')|/F\d \S+ Tf")
+
+
+def _mixed(operators: bytes, lines: Sequence[str], others: frozenset[str]) -> bytes:
+    """These operators with their lines, the characters of the second typeface in it and the face of before after them."""
+    apart = re.compile(f"([{''.join(map(re.escape, sorted(others)))}]+)")
+    waiting, face = iter(lines), b""
+
+    def put(found: re.Match[bytes]) -> bytes:
+        nonlocal face
+        if not found[1]:
+            face = found[0]
+            return face
+        pieces = apart.split(direction.shown(next(waiting)))
+        second = b"/F%d %b" % (typeface.SECOND, face.split(b" ", 1)[1])
+        out = [b"T*\n"] if found[1] == b"'" else []
+        for place, piece in enumerate(pieces):
+            if place % 2:
+                out.append(b"%b (%b)Tj %b\n" % (second, typeface.literal(piece), face))
+            elif piece:
+                out.append(b"(%b)Tj\n" % typeface.literal(piece))
+        return b"".join(out)
+
+    return _PLACES.sub(put, operators)
 
 
 def _without_tabs(line: str, widths: dict[str, int], size: float) -> str:

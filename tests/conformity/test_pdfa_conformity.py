@@ -25,6 +25,8 @@ from .preflight import missing_jars, verdicts
 BODIES = {
     "text": LETTER_TEXT.encode(),
     "text-odd": "שלום \x07 \u202e Жизнь".encode(),
+    # Signs of every script, some hundred of each block, and marks without a letter.
+    "text-scripts": "".join(map(chr, range(0x300, 0x10000, 37))).encode("utf-8", "replace"),
     "rtf": LETTER_RTF,
     "html": LETTER_HTML,
     "xml": b"<?xml version='1.0'?><a><b/></a>",
@@ -50,6 +52,7 @@ def documents() -> dict[str, bytes]:
     return made
 
 
+@pytest.mark.requirement("MSS-03")
 @pytest.mark.debian
 def test_every_kind_of_document_is_valid_pdfa_1b(program, tmp_path):
     java = program("java")

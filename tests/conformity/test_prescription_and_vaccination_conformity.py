@@ -1,6 +1,7 @@
-"""Every form of e-prescription and of vaccination history that we write passes the official XSD and Schematrons, warnings included.
+"""Every form of e-prescription, of vaccination history and of vaccination note that we write passes the official XSD and Schematrons,
+warnings included.
 
-The official rules run once, in a process of their own, on a folder of all the variants of both models; a broken document of each stands
+The official rules run once, in a process of their own, on a folder of all the variants of these models; a broken document of each stands
 among them, so that a tool that checks nothing is seen. `TRANSVASE_CAMPAIGN=1000` adds as many drawn documents of each model.
 """
 
@@ -19,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from transvase.exporters.cda import ep_med_dm, header, vac
+from transvase.exporters.cda import ep_med_dm, header, vac, vac_note
 from transvase.model.clock import hl7
 from transvase.model.record import ROW
 from transvase.model.table import Kind
@@ -212,6 +213,21 @@ def history(rows: list[Any], pdf: bytes | None = None) -> str:
     return header.document(heading(vac), target, DOCTOR, DOCTOR, PRACTICE, vac.body(rows, IDS, pdf, {"2": DOCTOR}))
 
 
+def note(one: Any, pdf: bytes | None = None) -> str:
+    target = header.record_target(PERSON, OID, True)
+    head = heading(vac_note, act=hl7(one.given))
+    return header.document(head, target, DOCTOR, DOCTOR, PRACTICE, vac_note.body(one, IDS, DOCTOR, pdf))
+
+
+# Each vaccination of the histories that can have a note, on a day that is known.
+NOTES = {
+    f"{name}-{n}": one._replace(given="2026-01-02", key=one.key or "k", assertion="affirmed")
+    for name, rows in HISTORIES.items()
+    for n, one in enumerate(rows)
+    if one.assertion == "affirmed"
+}
+
+
 # ------------------------------------------------------------------ the campaign
 
 WORDS = (None, "", "Voie orale", HOSTILE, LONG[:600], "3", "é" * 300)
@@ -253,6 +269,11 @@ def campaign(count: int) -> dict[str, str]:
         files[f"drawn-ep-{n}"] = prescription(ordered, lines)
         rows = [drawn(draw, "immunization", f"{n}-{i}") for i in range(draw.randint(0, 6))]
         files[f"drawn-vac-{n}"] = history(rows, PDF if draw.random() < 0.2 else None)
+    draw = Random(20240102)
+    for n in range(count):
+        given = draw.choice(("2026-01-02", "1975-12-31"))
+        one = drawn(draw, "immunization", f"{n}", assertion="affirmed", given=given)
+        files[f"drawn-note-{n}"] = note(one, PDF if draw.random() < 0.2 else None)
     return files
 
 
@@ -266,11 +287,14 @@ def reports(shared, tmp_path_factory, request) -> dict[str, dict[str, Any]]:
     files = {f"ep-{name}": prescription(*said) for name, said in ORDERS.items()}
     files |= {f"vac-{name}": history(rows) for name, rows in HISTORIES.items()}
     files["vac-with-pdf-copy"] = history(HISTORIES["full"], PDF)
+    files |= {f"note-{name}": note(one) for name, one in NOTES.items()}
+    files["note-with-pdf-copy"] = note(NOTES["full-0"], PDF)
     known = {"address": "2 rue du Pré", "postal_code": "51000", "city": "CHALONS", "phone": "0300000000"}
     files["ep-patient-reachable"] = prescription(*ORDERS["full"], PERSON._replace(**known))
     files |= campaign(DRAWN)
     files["control-ep"] = files["ep-full"].replace('<templateId root="1.2.250.1.213.1.1.2.171"/>', "", 1)
     files["control-vac"] = files["vac-full"].replace('<id root="1.2.250.1.213.9.9.13.7.0.101.1" extension="1"/>', "", 1)
+    files["control-note"] = files["note-full-0"].replace("<lotNumberText>4456672</lotNumberText>", "", 1)
     for name, content in files.items():
         (folder / f"{name}.xml").write_text(content, encoding="utf-8", newline="")
     found = folder / "found.json"
@@ -297,27 +321,45 @@ def reports(shared, tmp_path_factory, request) -> dict[str, dict[str, Any]]:
     return by_name
 
 
+SCHEMATRON = {
+    "ep": "CI-SIS_EP-MED-DM_2024.01",
+    "vac": "CI-SIS_VAC_2023.01",
+    "note": "CI-SIS_VAC-NOTE_2023.01",
+}
+
+
 @pytest.mark.parametrize(
     "name",
-    [*(f"ep-{n}" for n in ORDERS), "ep-patient-reachable", *(f"vac-{n}" for n in HISTORIES), "vac-with-pdf-copy"],
+    [
+        *(f"ep-{n}" for n in ORDERS),
+        "ep-patient-reachable",
+        *(f"vac-{n}" for n in HISTORIES),
+        "vac-with-pdf-copy",
+        *(f"note-{n}" for n in NOTES),
+        "note-with-pdf-copy",
+    ],
 )
 def test_passes_every_rule(reports, name):
     report = reports[name]
     assert not report["xsd"]
     assert not report["findings"]
     assert report["valid"]
-    assert report["fired"]["CI-SIS_EP-MED-DM_2024.01" if name.startswith("ep-") else "CI-SIS_VAC_2023.01"]
+    assert report["fired"][SCHEMATRON[name.partition("-")[0]]]
+
+
+def test_twenty_documents_of_each_model_at_least():
+    assert min(map(len, (ORDERS, HISTORIES, NOTES))) >= 20
 
 
 def test_drawn_documents_pass_every_rule(reports):
     failed = {n: r["xsd"] or r["findings"] for n, r in reports.items() if n.startswith("drawn-") and not r["valid"]}
-    assert sum(n.startswith("drawn-") for n in reports) == 2 * DRAWN
+    assert sum(n.startswith("drawn-") for n in reports) == len(SCHEMATRON) * DRAWN
     assert not failed
 
 
-def test_the_rules_do_fire(reports):
-    assert not reports["control-ep"]["valid"]
-    assert not reports["control-vac"]["valid"]
+@pytest.mark.parametrize("model", SCHEMATRON)
+def test_the_rules_do_fire(reports, model):
+    assert not reports[f"control-{model}"]["valid"]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from fractions import Fraction
 
+from transvase.exporters.cda.entries.units import AMOUNTS
 from transvase.exporters.cda.entries.wording import label, words
 
 EDQM = "0.4.0.127.0.16.1.1.2.1"
@@ -17,8 +18,6 @@ SNOMED = "2.16.840.1.113883.6.96"
 _EDQM_CODE = re.compile(r"\d{8}", re.ASCII).fullmatch
 _SNOMED_CODE = re.compile(r"\d{6,18}", re.ASCII).fullmatch
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII).fullmatch
-# Units that practices write as UCUM does, or with one French habit. Any other stays words: an amount of tablets has no unit.
-_UCUM = {u: u for u in ("g", "mg", "ug", "kg", "L", "mL", "mmol", "[IU]", "%")} | {"µg": "ug", "ml": "mL", "UI": "[IU]"}  # fmt: skip
 _HOURS = {"h": 1, "d": 24, "wk": 168}
 
 
@@ -60,7 +59,7 @@ def number(value: str | None) -> str:
 
 def amount(tag: str, value: str, unit: str | None, ref: str) -> str:
     """A physical quantity (PQ). The unit is an attribute when UCUM has it as written; `ref` is the XML ID of amount and unit."""
-    known = _UCUM.get(unit or "")
+    known = AMOUNTS.get(unit or "")
     attribute = f' unit="{known}"' if known else ""
     return f'<{tag} value="{value}"{attribute}><translation>{_original(ref)}</translation></{tag}>'
 

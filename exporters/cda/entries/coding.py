@@ -54,6 +54,7 @@ CIM10 = Asked("2.16.840.1.113883.6.3", "CIM10", _cim10)
 # Seven characters, then the activity and the phase.
 CCAM = Asked("1.2.250.1.215.300.1", "CCAM", _formed(r"[A-Z]{4}\d{3}(\d{1,2})?"))
 CIS = Asked("1.2.250.1.213.2.3.1", "CIS", _formed(r"\d{8}"))
+ATC = "2.16.840.1.113883.6.73"
 # Category letter, then up to six levels of two digits.
 EMDN = Asked("1.2.250.1.213.2.68", "EMDN", _formed(r"[A-Z](\d\d){1,6}"))
 

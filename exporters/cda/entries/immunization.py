@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from transvase.exporters.cda.entries import administration
-from transvase.exporters.cda.entries.coding import ABSENCE, CIS, carried, cell, concept
+from transvase.exporters.cda.entries.coding import ABSENCE, ATC, CIS, carried, cell, concept
 from transvase.exporters.cda.entries.dating import point, shown
 from transvase.exporters.cda.entries.wording import NEGATION, NOT_RECORDED, STATED, extension, label, words
 from transvase.exporters.cda.header import Signatory
@@ -51,6 +51,9 @@ _PRODUCT = (
     '<templateId root="1.3.6.1.4.1.19376.1.5.3.1.4.7.2"/><templateId root="1.2.250.1.213.1.1.3.43"/><manufacturedMaterial>'
 )
 _END = "</manufacturedMaterial></manufacturedProduct></consumable>"
+# How a comment says that there is none; readers take it so.
+UNSAID = "-"
+_AUTHOR = "author"
 _NO_PRODUCT = f'{_PRODUCT}<code nullFlavor="NA"/><name nullFlavor="NA"/>{_END}'
 
 
@@ -145,6 +148,46 @@ def _line(row: Any, ref: str) -> str:
     )
 
 
+def _entry(row: Any, ident: str, ref: str, negation: str, product: str, people: str, relations: str) -> str:
+    return (
+        f'<entry><substanceAdministration classCode="SBADM" moodCode="EVN" negationInd="{negation}">{_TEMPLATES}'
+        f'{ident}<code {_KIND.get(row.booster, _KIND[None])} codeSystem="2.16.840.1.113883.5.4"/>'
+        f'<text><reference value="#{ref}"/></text><statusCode code="completed"/><effectiveTime {point(row.given)}/>'
+        f"{administration.route(row.route_code, row.route, f'{ref}r', ROUTES)}"
+        f"{administration.site(row.site_code, row.site, f'{ref}s', SITES)}"
+        f"{_PRODUCT}{product}{_END}{people}{relations}</substanceAdministration></entry>"
+    )
+
+
+def _both_codes(code: str | None, system: str | None, text: str, ref: str) -> str:
+    """The vaccine in CIS, translated in ATC: the code recorded stands where its system wants it, or beside them, the others are unknown."""
+    national = CIS.national(code) if code and system == CIS.system else ""
+    told = f'code="{national}" displayName="{text}"' if national else 'nullFlavor="UNK"'
+    beside = ""
+    if carried(code, system) and system != ABSENCE and not national:
+        beside = f'<translation code="{words(code)}" codeSystem="{system}" displayName="{text}"/>'
+    if not beside or system != ATC:
+        beside += f'<translation nullFlavor="UNK" codeSystem="{ATC}" displayName="{text}"/>'
+    return (
+        f'<code {told} codeSystem="{CIS.system}" codeSystemName="{CIS.name}">'
+        f'<originalText><reference value="#{ref}"/></originalText>{beside}</code>'
+    )
+
+
+def note(row: Any, ids: str, mark: str, author: Signatory) -> tuple[str, str]:
+    """Line and entry of the note of one vaccination given, whose model wants both codes of the vaccine (CIS and ATC), a lot and who
+    answers for it: the code and the lot that the record does not hold are said unknown. A rank that is not known is left out."""
+    ref, text = f"{mark}1", label(row.label)
+    if row.reaction and row.dose is None and not row.comment:
+        # The rule on relations knows no reaction alone, and the rank must be a number: an empty comment stands beside it.
+        row = row._replace(comment=UNSAID)
+    lot = f"<lotNumberText>{words(row.lot)}</lotNumberText>" if row.lot else '<lotNumberText nullFlavor="UNK"/>'
+    product = f"{_both_codes(row.code, row.system, text, ref)}<name>{text}</name>{lot}"
+    ident = f'<id root="{ids}.1" extension="{extension(row.key)}"/>'
+    people = _people(row._replace(practitioner=_AUTHOR), {_AUTHOR: author})
+    return _line(row, ref), _entry(row, ident, ref, "false", product, people, _relations(row, ids, ref))
+
+
 def write(rows: list[Any], ids: str, mark: str, known: Mapping[str, Signatory]) -> tuple[str, str]:
     """Rows of `immunization`; `known` gives professionals by key. A row not recorded is a line for the reader and no entry, unless
     its code is the one that says so."""
@@ -165,13 +208,6 @@ def write(rows: list[Any], ids: str, mark: str, known: Mapping[str, Signatory]) 
             (row.code, row.system) if row.system != ABSENCE or not carried(row.code, row.system) else (None, None)
         )
         lot = f"<lotNumberText>{words(row.lot)}</lotNumberText>" if row.lot else ""
-        entries.append(
-            f'<entry><substanceAdministration classCode="SBADM" moodCode="EVN" negationInd="{NEGATION[said]}">{_TEMPLATES}'
-            f'{ident}<code {_KIND.get(row.booster, _KIND[None])} codeSystem="2.16.840.1.113883.5.4"/>'
-            f'<text><reference value="#{ref}"/></text><statusCode code="completed"/><effectiveTime {point(row.given)}/>'
-            f"{administration.route(row.route_code, row.route, f'{ref}r', ROUTES)}"
-            f"{administration.site(row.site_code, row.site, f'{ref}s', SITES)}"
-            f"{_PRODUCT}{concept('code', CIS, code, system, text, ref)}<name>{text}</name>{lot}{_END}"
-            f"{_people(row, known)}{_relations(row, ids, ref)}</substanceAdministration></entry>"
-        )
+        product = f"{concept('code', CIS, code, system, text, ref)}<name>{text}</name>{lot}"
+        entries.append(_entry(row, ident, ref, NEGATION[said], product, _people(row, known), _relations(row, ids, ref)))
     return "".join(lines), "".join(entries)

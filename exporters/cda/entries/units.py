@@ -1,4 +1,4 @@
-"""Quantities of a laboratory: the unit as received, and its UCUM form when it is certain.
+"""Units of UCUM. Quantities of a laboratory: the unit as received, and its UCUM form when it is certain; units of an amount to take.
 
 CDA wants UCUM, French laboratories write `UI/L` or `G/L`. A unit of this list is translated and the received one stands beside it;
 any other is carried as received under `nullFlavor="OTH"`: a wrong unit is worse than none.
@@ -36,6 +36,8 @@ _WRITTEN = {
     "L/24h": "L/(24.h)", "g/100mL": "g/dL", "g/100 mL": "g/dL", "mg/100mL": "mg/dL", "mmHg": "mm[Hg]", "mm Hg": "mm[Hg]",
     "mL/mn": "mL/min", "sec": "s", "seconde": "s", "secondes": "s", "°C": "Cel", "kg/m²": "kg/m2", "pH": "[pH]",
 }  # fmt: skip
+# Units of an amount to take, as practices write them, to UCUM. Any other stays words: an amount of tablets has no unit.
+AMOUNTS = {u: u for u in ("g", "mg", "ug", "kg", "L", "mL", "mmol", "[IU]", "%")} | {"µg": "ug", "ml": "mL", "UI": "[IU]"}  # fmt: skip
 _LITRE = re.compile(r"(?<=/)([mdµu]?)l\b")
 
 

@@ -1,1 +1,3 @@
-"""DejaVu Sans in two faces and three subsets, made by `tools/subset_fonts.py`. No code here."""
+"""DejaVu Sans in two faces and three subsets, made by `tools/subset_fonts.py`; the dots of GNU Unifont, by `tools/bitmap_font.py`.
+
+No code here."""

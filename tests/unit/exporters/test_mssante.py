@@ -81,6 +81,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.requirement("XDM-01", "XDM-03", "MSS-01", "MSS-04")
 @pytest.mark.parametrize("name", CASES)
 def test_the_bytes_are_those_expected_and_a_stranger_takes_them(name: str, request: pytest.FixtureRequest) -> None:
     facts, destination, options = CASES[name]
@@ -112,6 +113,7 @@ def test_the_same_facts_give_the_same_bytes_and_another_instant_the_same_message
     assert later.id == facts.message().id and later.data != facts.message().data
 
 
+@pytest.mark.requirement("MSS-05")
 def test_each_destination_and_each_version_has_its_message_id() -> None:
     ids = {
         mssante.message_id(u, d, SENDER)
@@ -121,6 +123,7 @@ def test_each_destination_and_each_version_has_its_message_id() -> None:
     assert len(ids) == 6 and all(re.fullmatch(r"<[0-9a-f]{40}@bac-a-sable\.mssante\.fr>", i) for i in ids)
 
 
+@pytest.mark.requirement("MSS-08", "MSS-10", "MSS-12", "MSS-13", "MSS-14")
 def test_headers_of_the_sheet() -> None:
     found = head(Facts().message())
     assert found["From"] == f'"Cabinet des Tilleuls" <{SENDER}>' and found["To"] == f'"Anne Martin" <{GP}>'
@@ -129,6 +132,7 @@ def test_headers_of_the_sheet() -> None:
     assert "X-MSS-MES" not in found and "In-Reply-To" not in found
 
 
+@pytest.mark.requirement("MSS-09", "MSS-17")
 @pytest.mark.parametrize(("answers", "expected"), [(False, "FIN"), (True, None)])
 def test_a_patient_is_told_whether_an_answer_is_read(answers: bool, expected: str | None) -> None:
     letterhead = Letterhead(Mailbox(SENDER, "Cabinet"), "NIL-1", patient_answers=answers)
@@ -137,6 +141,7 @@ def test_a_patient_is_told_whether_an_answer_is_read(answers: bool, expected: st
     assert re.fullmatch(r"<[0-9A-Z]{15}@patient\.mssante\.fr>", found["To"])
 
 
+@pytest.mark.requirement("MSS-02")
 @pytest.mark.parametrize(
     ("traits", "who"),
     [
@@ -154,6 +159,7 @@ def test_the_subject_names_the_patient_as_prescribed_and_nothing_more(traits: di
         assert private not in subject
 
 
+@pytest.mark.requirement("MSS-05", "MSS-15")
 @pytest.mark.parametrize(
     ("mark", "form"), [("before", r"\[Annule et remplace\] XDM.*"), ("after", r"XDM.* \[Annule et remplace\]")]
 )
@@ -175,6 +181,7 @@ def test_the_text_names_no_patient() -> None:
 LABELS = some.text(max_size=200)
 
 
+@pytest.mark.requirement("MSS-06")
 @given(label=LABELS)
 def test_whatever_a_label_holds_the_header_is_one_and_says_it(label: str) -> None:
     made = mssante._folded("From", mssante._mailbox(Mailbox(SENDER, label)))
@@ -183,6 +190,7 @@ def test_whatever_a_label_holds_the_header_is_one_and_says_it(label: str) -> Non
     assert parsed.keys() == ["From"] and f"<{SENDER}>" in str(parsed["From"])
 
 
+@pytest.mark.requirement("MSS-06")
 @given(
     text=some.text(
         some.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp", "Zs", "Cn", "Co")), min_size=1, max_size=150
@@ -198,6 +206,7 @@ def test_an_encoded_subject_is_read_back(text: str) -> None:
 NAMES = some.text(some.characters(blacklist_categories=("Cs", "Cc", "Cn")), max_size=80)
 
 
+@pytest.mark.requirement("MSS-04")
 @example(name="20260302_CR_000000000000000 0.pdf")
 @given(name=NAMES.map(lambda part: f"20260302_CR_{file_part(part)}.pdf"))
 def test_whatever_a_file_name_holds_it_is_read_back(name: str) -> None:

@@ -75,6 +75,7 @@ def verified(data: bytes, certificate: Path) -> set[str]:
 # The document.
 
 
+@pytest.mark.requirement("DMP-43")
 @pytest.mark.parametrize("digest", ["sha1", "sha256"])
 def test_another_library_accepts_it(seal: Seal, keys: authority.Authority, digest: Digest) -> None:
     _, data = signed(seal, digest)
@@ -93,6 +94,7 @@ def test_the_strict_service_accepts_it(seal: Seal, digest: Digest) -> None:
     assert signature.problems(data, OWN, SET, {DOCUMENT: CDA.replace(b"QUJD", b"QUJE"), "1.2.9": b"<a/>"})
 
 
+@pytest.mark.requirement("DMP-42")
 def test_its_parts_as_the_sheet_lists_them(seal: Seal) -> None:
     _, data = signed(seal)
     root = etree.fromstring(data)
@@ -129,6 +131,7 @@ def test_its_parts_as_the_sheet_lists_them(seal: Seal) -> None:
     assert root.findtext(f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate") == seal.certificate
 
 
+@pytest.mark.requirement("DMP-43")
 @pytest.mark.parametrize(
     "change",
     [
@@ -153,6 +156,7 @@ def test_a_change_anywhere_signed_is_seen(seal: Seal, keys: authority.Authority,
         verified(changed, keys.seal)
 
 
+@pytest.mark.requirement("DMP-44")
 def test_another_certificate_is_seen(seal: Seal, keys: authority.Authority) -> None:
     with pytest.raises(signxml.exceptions.SignXMLException):
         verified(signed(seal)[1], keys.client)
@@ -165,6 +169,7 @@ def test_the_same_arguments_give_the_same_bytes(seal: Seal) -> None:
 # Its entry.
 
 
+@pytest.mark.requirement("DMP-40")
 def test_the_entry_of_the_sheet(seal: Seal) -> None:
     entry, data = signed(seal)
     assert (entry.unique_id, entry.mime_type, entry.language, entry.title) == (OWN, "text/xml", "art", "Source")
@@ -232,6 +237,7 @@ MARKUP = st.sampled_from(
 )
 
 
+@pytest.mark.requirement("DMP-42")
 @settings(max_examples=300, deadline=None)
 @given(st.lists(MARKUP | st.text("ABCab019+/=\n", max_size=12), max_size=12))
 def test_any_document_has_the_digest_of_its_canonical_form_or_is_refused(pieces: list[str]) -> None:

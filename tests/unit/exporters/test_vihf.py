@@ -85,6 +85,7 @@ def verify(document: bytes, certificate: Path) -> None:
 # What it says.
 
 
+@pytest.mark.requirement("VIHF-06", "VIHF-09", "VIHF-15")
 def test_the_attributes_of_indirect_mode_in_the_order_of_the_sheet(seal: Seal) -> None:
     assert list(attributes(made(seal, secret=True)).items()) == [
         ("Identifiant_Structure", [STRUCTURE]),
@@ -107,6 +108,7 @@ def test_the_attributes_of_indirect_mode_in_the_order_of_the_sheet(seal: Seal) -
     ]
 
 
+@pytest.mark.requirement("VIHF-07", "VIHF-08")
 @pytest.mark.parametrize(
     ("change", "absent"),
     [
@@ -126,6 +128,7 @@ def test_what_is_left_out(seal: Seal, change: dict[str, Any], absent: str) -> No
     assert list(attributes(made(seal, **options))) == [name for name in whole if name != absent]
 
 
+@pytest.mark.requirement("VIHF-02", "VIHF-03", "VIHF-04")
 def test_the_frame(seal: Seal) -> None:
     root = parsed(made(seal))
     assert (root.tag, root.get("Version"), root.get("ID")) == (f"{SAML}Assertion", "2.0", "_id1")
@@ -141,6 +144,7 @@ def test_the_frame(seal: Seal) -> None:
     assert held == seal.certificate
 
 
+@pytest.mark.requirement("VIHF-05")
 @pytest.mark.parametrize(
     ("mode", "context"),
     [
@@ -154,6 +158,7 @@ def test_the_context_agrees_with_the_mode(seal: Seal, mode: vihf.Mode, context: 
     assert attributes(made(seal, CALLER._replace(mode=mode)))["Authentification_mode"] == [mode]
 
 
+@pytest.mark.requirement("VIHF-10", "VIHF-11")
 @pytest.mark.parametrize(
     ("specialty", "roles", "complete"),
     [
@@ -183,6 +188,7 @@ def test_the_labels_of_a_profession_and_its_skill() -> None:
     assert [r.display for r in DOCTOR.roles] == ["Médecin", "Qualifié en Médecine Générale (SM)"]
 
 
+@pytest.mark.requirement("VIHF-04")
 @pytest.mark.parametrize(
     ("structure", "identifier"),
     [
@@ -200,6 +206,7 @@ def test_one_without_national_identifier_is_named_inside_the_structure(structure
 # What it proves.
 
 
+@pytest.mark.requirement("VIHF-16")
 @pytest.mark.parametrize("digest", ["sha256", "sha1"])
 @pytest.mark.parametrize("mode", ["INDIRECTE", "DIRECTE"])
 def test_the_signature_holds_in_each_message(
@@ -221,6 +228,32 @@ def test_the_signature_holds_in_each_message(
         assert header[-1][0].tag == f"{SAML}Assertion"
 
 
+# What escapes differ in: the wire, the canonical form, in text and in attributes.
+ODD = st.text(st.sampled_from("aé<>&\"'\t\n\r \ue000"), max_size=12)
+
+
+@pytest.mark.requirement("VIHF-16")
+@settings(max_examples=150, deadline=None)
+@given(ODD, ODD, ODD, ODD, st.booleans(), st.sampled_from(["INDIRECTE", "DIRECTE"]))
+def test_what_is_digested_is_the_canonical_form_of_what_is_sent(
+    name: str, patient: str, label: str, subject: str, secret: bool, mode: vihf.Mode
+) -> None:
+    who = DOCTOR._replace(name=name, roles=tuple(role._replace(display=label) for role in DOCTOR.roles))
+    facts = (
+        CALLER._replace(mode=mode, software=name),
+        who,
+        patient,
+        "_id1",
+        "2026-11-23T19:00:00.123Z",
+        subject,
+        secret,
+    )
+    sent, digested = ("".join(vihf._parts(form, *facts)).encode() for form in (vihf._WIRE, vihf._SIGNED))
+    assert etree.tostring(etree.fromstring(sent), method="c14n", exclusive=True) == digested
+    assert etree.tostring(etree.fromstring(digested), method="c14n", exclusive=True) == digested
+
+
+@pytest.mark.requirement("VIHF-16")
 def test_algorithms_by_setting(seal: Seal) -> None:
     for digest, method, value in (
         ("sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmlenc#sha256"),
@@ -235,6 +268,7 @@ def test_algorithms_by_setting(seal: Seal) -> None:
         ]
 
 
+@pytest.mark.requirement("VIHF-17")
 @pytest.mark.parametrize(
     "change",
     [
@@ -261,11 +295,13 @@ def test_a_change_anywhere_is_seen(seal: Seal, keys: authority.Authority, change
         verify(token.replace(*change, 1).encode(), keys.seal)
 
 
+@pytest.mark.requirement("VIHF-13")
 def test_another_key_is_seen(seal: Seal, keys: authority.Authority) -> None:
     with pytest.raises(xmlsec.Error):
         verify(made(seal).encode(), keys.client)
 
 
+@pytest.mark.requirement("VIHF-19")
 def test_the_same_arguments_give_the_same_bytes_and_others_do_not(seal: Seal) -> None:
     assert made(seal) == made(seal)
     different = {
@@ -277,6 +313,7 @@ def test_the_same_arguments_give_the_same_bytes_and_others_do_not(seal: Seal) ->
     assert len(different) == 4
 
 
+@pytest.mark.requirement("VIHF-18")
 @settings(max_examples=60, deadline=None)
 @given(st.text(min_size=1, max_size=40), st.text(max_size=20))
 def test_any_name_leaves_as_it_is_and_the_signature_holds(
@@ -306,6 +343,7 @@ def protected(keys: authority.Authority, folder: Path) -> Path:
     return written(folder / "protected.key", seal.key.private_bytes(*form))
 
 
+@pytest.mark.requirement("VIHF-13")
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -346,6 +384,7 @@ def test_a_password_opens_the_key_that_has_one_and_does_not_hinder_the_other(
         assert structure_seal.load(keys.seal, key, b"right", CLOCK, DMP).units == (STRUCTURE,)
 
 
+@pytest.mark.requirement("VIHF-12")
 def test_a_seal_knows_its_own_certificate(seal: Seal, keys: authority.Authority, tmp_path: Path) -> None:
     assert seal.holds(keys.seal)
     assert not seal.holds(keys.client)

@@ -1,4 +1,4 @@
-"""An e-prescription and a history of vaccinations, byte for byte: a change of what we write is read like code.
+"""An e-prescription, a history of vaccinations and a note of one, byte for byte: a change of what we write is read like code.
 
 `pytest tests/unit/exporters/cda/test_approved_documents.py --approve` rewrites them."""
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from transvase.exporters.cda import ep_med_dm, vac
+from transvase.exporters.cda import ep_med_dm, vac, vac_note
+from transvase.exporters.cda.header import Signatory
 from transvase.model.record import ROW
 
 APPROVED = Path(__file__).resolve().parents[3] / "golden" / "cda"
@@ -46,6 +47,17 @@ def vaccinations() -> str:
     return vac.body([given, denied, asked], IDS)
 
 
+def vaccination_note() -> str:
+    given = row(
+        "immunization", "1", label="Vaccin tétanique", assertion="affirmed", code="68747507", system=CIS, lot="4456672",
+        given="2026-01-02", dose=2, booster=True, route="Voie intramusculaire", route_code="20035000", site="Deltoïde gauche",
+        site_code="16217701000119102", performer="Infirmière", reaction="Fièvre", comment="Usager informé",
+    )  # fmt: skip
+    code = '<code code="G15_10/SM26" displayName="Médecin - Qualifié en Médecine Générale" codeSystem="1.2.250.1.213.1.1.4.5"/>'
+    doctor = Signatory('root="1.2.250.1.71.4.2.1" extension="899900000000"', code, "<family>DUPONT</family>")
+    return vac_note.body(given, IDS, doctor, b"%PDF-1.7")
+
+
 def lines(text: str) -> str:
     """One element a line, so that a difference can be read."""
     return text.replace("><", ">\n<") + "\n"
@@ -57,6 +69,7 @@ def lines(text: str) -> str:
         ("e-prescription-structured-and-in-words", e_prescription),
         ("vaccination-given-denied-and-not-recorded", vaccinations),
         ("vaccinations-unknown", lambda: vac.body([], IDS)),
+        ("vaccination-note", vaccination_note),
     ],
 )
 def test_the_document_is_the_one_approved(name, document, request):
