@@ -36,6 +36,8 @@ def job_of(run: Run) -> Job:
         scope=run.scope,
         dpi=run.settings.export.rasterise_dpi if run.settings.export.rasterise else 0,
         viewer=run.settings.export.viewer,
+        parquet=run.settings.export.parquet,
+        fhir=run.settings.export.fhir,
     )
 
 
@@ -91,7 +93,15 @@ def portability_archive(run: dg.ResourceParam[Run]) -> dg.MaterializeResult[None
         out = files.private_folder(run.out)
         found = portability.parts(job, range(BUCKETS), run.settings.work.workers, lambda *_: None)
         run.progress("assemblage", 0, 1, "")
-        facts = portability.assemble(job, found, out, run.contact, password=key_password(), division=division_of(run))
+        facts = portability.assemble(
+            job,
+            found,
+            out,
+            run.contact,
+            status="SAMPLE" if run.sample else "COMPLETE",
+            password=key_password(),
+            division=division_of(run),
+        )
         requests.end(run, facts)
         run.progress("assemblage", 1, 1, "")
     return dg.MaterializeResult(

@@ -42,6 +42,8 @@ class Run:
     # What an export takes, and the number of the request that asked for it; 0 for the whole practice, asked by nobody.
     scope: Scope = EVERYTHING
     request: int = 0
+    # Whether an export is a trial for who receives (status SAMPLE of PORT-15), not the delivery.
+    sample: bool = False
     # What the audit report is about, and the file of its restricted annex, when one is asked for.
     view: View = WHOLE
     annex: Path | None = None

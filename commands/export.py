@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from transvase.commands.session import run_of, with_json, with_settings
@@ -13,17 +14,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     with_settings(parser)
     with_json(parser)
+    parser.add_argument(
+        "--sample",
+        action="store_true",
+        help="export d'essai pour qui reçoit : statut SAMPLE au manifeste / a trial for who receives",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Export the whole practice (MASSIF). Exit 1 when a document could not leave in the form asked."""
     import orjson
 
+    from transvase.exporters.portability import facts_of
     from transvase.pipelines.execute import execute
 
-    session = run_of(options, resume=True)
+    session = replace(run_of(options, resume=True), sample=options.sample)
     execute("export", session)
-    facts = orjson.loads((session.work / "export.json").read_bytes())
+    facts = orjson.loads(facts_of(session.work, session.scope, session.sample).read_bytes())
     if options.json:
         print(orjson.dumps(facts).decode())
     else:

@@ -78,6 +78,22 @@ FILES = (
         "Lecture des dossiers dans un navigateur : ouvrir VIEWER/index.html",
         "facultatif, peut etre retire ; VIEWER/SHA256.TXT : empreintes ; VIEWER/dossier.html : export d'un seul dossier",
     ),
+    (
+        "PARQUET/*.parquet",
+        "Apache Parquet (zstd)",
+        "UTF-8",
+        "Les lignes de DONNEES.JSON et de TRANSVERSE.ZIP, une table par fichier",
+        "facultatif, peut etre retire ; PARQUET/SHA256.TXT : empreintes ; colonnes : DOCUMENTATION/DICTIONNAIRE.CSV ; "
+        "une table hors de la portee n'a pas de fichier",
+    ),
+    (
+        "FHIR/*.ndjson",
+        "FHIR R4, NDJSON",
+        "UTF-8",
+        "Les dossiers en ressources, un type par fichier, une ressource par ligne",
+        "facultatif, peut etre retire ; FHIR/SHA256.TXT : empreintes ; FHIR/manifest.json : types et comptes (Bulk Data Access 2.0) ; "
+        "sans documents, notes, agenda ni traces",
+    ),
     ("ORIGINAUX/DOCnnnn.*", "divers", "-", "Contenus d'origine convertis", "meme numero que le document"),
 )
 

@@ -1,16 +1,18 @@
-"""Optional folders of the archive (VIEWER/...), beside what the law asks: each holds SHA256.TXT with the digest of its other files, and
-MANIFEST.XML says in its comment which folders may be taken away and what the digest of that list is. So any change inside is found,
-and an archive without the folder is whole. Streamed: what a lot of patients adds is framed by its worker in a file of its own.
+"""Optional folders of the archive (VIEWER/, PARQUET/, FHIR/), beside what the law asks: each holds SHA256.TXT with the digest of its
+other files, and MANIFEST.XML says in its comment which folders may be taken away and what the digest of that list is. So any change
+inside is found, and an archive without the folder is whole. Streamed: what a lot of patients adds is framed by its worker in a file of
+its own, and a member that spans lots waits in one.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from transvase.formats import zip_stream
+from transvase.formats import files, zip_stream
 from transvase.formats.zip_stream import Member, ZipStream
 
 _CHUNK = 1 << 20
@@ -83,11 +85,65 @@ class Made(NamedTuple):
         archive.add(self.name, self.data())
 
 
+class Kept(NamedTuple):
+    """A member whose data wait in a file of their own, as the archive will hold them; `digest` is that of what they say."""
+
+    file: Path
+    member: Member
+    digest: str
+    stamp: tuple[int, int]
+
+    def sums(self) -> Iterator[bytes]:
+        """Its line of SHA256.TXT."""
+        yield f"{self.digest}  {self.member.name}\n".encode()
+
+    def write(self, archive: ZipStream) -> None:
+        """The member."""
+        head = zip_stream.local_header(self.member, self.stamp)
+        data = _chunks(self.file, 0, self.member.compressed)
+        archive.add_framed([self.member], len(head) + self.member.compressed, chain((head,), data))
+
+
+def deflated(path: Path, name: str, chunks: Iterable[bytes], stamp: tuple[int, int]) -> Kept:
+    """A member of any length, deflated into `path`; how the chunks are cut does not show in the bytes."""
+    tally = _Tally()
+    with files.replacing(path) as file:
+        packed = 0
+        for piece in zip_stream.deflated(tally.over(chunks)):
+            packed += file.write(piece)
+    return tally.kept(path, name, zip_stream.DEFLATED, packed, stamp)
+
+
+def stored(path: Path, name: str, stamp: tuple[int, int]) -> Kept:
+    """A member whose data stand in `path` already, as they are to leave."""
+    tally = _Tally()
+    for _ in tally.over(_chunks(path, 0, path.stat().st_size)):
+        pass
+    return tally.kept(path, name, zip_stream.STORED, tally.size, stamp)
+
+
+class _Tally:
+    """Digest, CRC and length of what passes."""
+
+    def __init__(self) -> None:
+        self.digest, self.crc, self.size = hashlib.sha256(), 0, 0
+
+    def over(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.digest.update(chunk)
+            self.crc = zip_stream.crc(chunk, self.crc)
+            self.size += len(chunk)
+            yield chunk
+
+    def kept(self, path: Path, name: str, method: int, packed: int, stamp: tuple[int, int]) -> Kept:
+        return Kept(path, Member(name, method, self.crc, packed, self.size, 0), self.digest.hexdigest(), stamp)
+
+
 class Folder(NamedTuple):
     """An optional folder: what stands in it, in order."""
 
     name: str
-    holds: tuple[Piece | Made, ...]
+    holds: tuple[Piece | Made | Kept, ...]
 
     def sums(self) -> Iterator[bytes]:
         """SHA256.TXT, in the order of the archive, as `sha256sum --check` reads it."""

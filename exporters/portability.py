@@ -25,9 +25,19 @@ import orjson
 from lxml import etree
 
 from transvase.errors import SettingsInvalid, WorkMissing
-from transvase.exporters import archive_set, documentation, documents, optional_part, patient_archive, seal, transverse
+from transvase.exporters import (
+    archive_set,
+    documentation,
+    documents,
+    optional_part,
+    parquet_folder,
+    patient_archive,
+    seal,
+    transverse,
+)
 from transvase.exporters.archive_set import WHOLE, Delivery, Division, Planned, Written
 from transvase.exporters.documents import Context
+from transvase.exporters.fhir import folder as fhir_folder
 from transvase.exporters.manifest import Inner, export_id, manifest
 from transvase.exporters.patient_archive import Line, issuer_lines
 from transvase.exporters.viewer.lot import Shown, Viewed, viewer_folder, weights
@@ -49,6 +59,8 @@ _CHUNK = 1 << 20
 MANY = 500
 # Clock of an export that was begun and not finished: going on with it makes its finished parts serve.
 PENDING = Path("parts") / "clock"
+# Files of optional folders that wait for the archive that they go into.
+SPOOL = Path("parts") / "optional"
 # (patients done, documents done, patients in all)
 Progress = Callable[[int, int, int], None]
 # The page of VIEWER/ with its script and texts, at most.
@@ -58,7 +70,8 @@ _VIEWER_BYTES = 60_000
 class Job(NamedTuple):
     """What a worker needs, small enough to be sent to it: `practice` overrides what the database says, `schema` is the path of the
     official CDA schema or empty, `clock` ISO with offset; `signing_key` and `signing_certificate` are paths, empty when nothing is
-    signed; `viewer` adds the optional folder VIEWER/; `dpi` is that of `exporters.documents.Context`."""
+    signed; `viewer`, `parquet` and `fhir` add the optional folders VIEWER/, PARQUET/ and FHIR/; `dpi` is that of
+    `exporters.documents.Context`."""
 
     work: str
     practice: tuple[tuple[str, str], ...]
@@ -70,6 +83,8 @@ class Job(NamedTuple):
     scope: Scope = EVERYTHING
     viewer: bool = False
     dpi: int = 0
+    parquet: bool = False
+    fhir: bool = False
 
 
 class Part(NamedTuple):
@@ -84,8 +99,9 @@ class Part(NamedTuple):
     reasons: dict[str, int]
     checked: int
     documents: int
-    # Bytes of what the lot adds to VIEWER/, in a file of its own; 0 without it.
+    # Bytes of what the lot adds to VIEWER/ and to FHIR/, each in a file of its own; 0 without it.
     viewed: int = 0
+    resources: int = 0
 
     def members(self) -> list[Member]:
         """What the directory of the archive needs, in order, with offsets from the first."""
@@ -102,11 +118,21 @@ class Part(NamedTuple):
 
     def beside(self) -> list[int]:
         """Bytes that each patient adds to the optional folders, at most."""
-        return weights(self._index()["viewer"]) if self.viewed else [0] * self.patients
+        index = self._index()
+        added = [
+            *([weights(index["viewer"])] if self.viewed else ()),
+            *([fhir_folder.weights(index["fhir"])] if self.resources else ()),
+            *([index["parquet"]] if "parquet" in index else ()),
+        ]
+        return [sum(one) for one in zip(*added, strict=True)] if added else [0] * self.patients
 
     def shown(self, start: int, stop: int, number: int) -> Shown:
         """What patients `start` to `stop` of the lot, counted from `number` in their archive, add to VIEWER/."""
         return Shown(_viewed(Path(self.file)), lambda: self._index()["viewer"], start, stop, number)
+
+    def cut(self, start: int, stop: int) -> fhir_folder.Cut:
+        """What patients `start` to `stop` of the lot add to FHIR/."""
+        return fhir_folder.Cut(_resources(Path(self.file)), lambda: self._index()["fhir"], start, stop)
 
     def _index(self) -> Any:
         return orjson.loads(Path(self.file).with_suffix(".json").read_bytes())
@@ -120,10 +146,8 @@ class _Worker:
         self.ctx = open_context(job, self.base, many)
         self.folder = Path(job.work) / "bodies"
         self.job = job
-        rows = (
-            self.base.sql(f"SELECT {TABLES['practitioner'].select} FROM practitioner").fetchall() if job.viewer else []
-        )
-        self.people = people(map(ROW["practitioner"]._make, rows))
+        self.practitioners = {row.key: row for row in _rows(self.base, "practitioner")}
+        self.people = people(self.practitioners.values())
 
     def body(self, digest: str) -> bytes | None:
         """A body whose bytes have that SHA-256; None when the store lost or spoilt it."""
@@ -132,6 +156,16 @@ class _Worker:
 
 def _viewed(part: Path) -> Path:
     return part.with_suffix(".viewer")
+
+
+def _resources(part: Path) -> Path:
+    return part.with_suffix(".fhir")
+
+
+def _rows(base: Any, table: str) -> list[Any]:
+    """Rows of a small table, by key."""
+    found = base.sql(f"SELECT {TABLES[table].select} FROM {table} ORDER BY key").fetchall()
+    return [ROW[table]._make(values) for values in found]
 
 
 _worker: _Worker | None = None
@@ -154,10 +188,7 @@ def open_context(job: Job, base: Any, many: bool = False) -> Context:
             raise SettingsInvalid(
                 name=f"practice.{name}", file="transvase.toml", what="the database does not give it, it must be set"
             )
-    people = [
-        ROW["practitioner"]._make(r)
-        for r in base.sql(f"SELECT {TABLES['practitioner'].select} FROM practitioner ORDER BY key").fetchall()
-    ]
+    people = _rows(base, "practitioner")
     schema = etree.XMLSchema(etree.parse(job.schema)) if job.schema else None
     return documents.context(
         practice,
@@ -235,6 +266,7 @@ def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
     members: list[Member] = []
     inner: list[Inner] = []
     held: list[tuple[int, int, int]] = []
+    columns: list[int] = []
     offset = checked = count = 0
     with ExitStack() as stack:
         file = stack.enter_context(files.replacing(path))
@@ -243,6 +275,14 @@ def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
             framed = optional_part.Framed(stack.enter_context(files.replacing(_viewed(path))), stamp)
             # The record of one patient is read without software: its copies stand beside the page too.
             seen = Viewed(framed, worker.ctx, worker.people, worker.job.scope.kind == "UNITAIRE")
+        blocks = None
+        if worker.job.fhir:
+            blocks = fhir_folder.Blocks(
+                stack.enter_context(files.replacing(_resources(path))),
+                worker.ctx.practice,
+                worker.practitioners,
+                worker.job.clock[:10],
+            )
         for number, patient, record in canonical.patients(worker.base, lot):
             one = patient_archive.build(worker.ctx, patient, record, *states[patient.key], worker.body)
             name = f"PAT{number:05d}.ZIP"
@@ -255,6 +295,10 @@ def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
             inner.append(Inner(name, one.patient_id, len(one.data), hashlib.sha256(one.data).hexdigest()))
             if seen is not None:
                 seen.add(number, patient, record, states[patient.key][0], one, inner[-1])
+            if blocks is not None:
+                blocks.add(patient, record, states[patient.key][0])
+            if worker.job.parquet:
+                columns.append(parquet_folder.weight(patient, record))
             held.append((*_held(patient, record), len({line.document for line in one.lines})))
             count += held[-1][-1]
             checked += _count(one.lines, part)
@@ -263,6 +307,11 @@ def write_part(worker: _Worker, lot: Lot, folder: Path) -> Part:
     if seen is not None:
         part = part._replace(viewed=seen.framed.length)
         index["viewer"] = seen.index()
+    if blocks is not None:
+        part = part._replace(resources=blocks.length)
+        index["fhir"] = blocks.index()
+    if worker.job.parquet:
+        index["parquet"] = columns
     files.write(path.with_suffix(".json"), orjson.dumps({**part._asdict(), **index}))
     return part
 
@@ -295,6 +344,9 @@ def _finished(folder: Path, lot: Lot) -> Part | None:
         ) == len(part.inner()) == len(part.held())
         if whole and part.viewed:
             whole = _viewed(Path(part.file)).stat().st_size == part.viewed == part._index()["viewer"]["length"]
+        if whole and part.resources:
+            told = part._index()["fhir"]["length"]
+            whole = _resources(Path(part.file)).stat().st_size == part.resources == told
         return part if whole else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -391,7 +443,7 @@ def assemble(
     extraction = canonical.manifest(work)
     holder = work / "parts" / "transverse.zip"
 
-    def practice(base: Any) -> tuple[Context, dict[str, int], int, int]:
+    def practice(base: Any) -> tuple[Context, dict[str, int], int, int, fhir_folder.Practice]:
         ctx = open_context(job, base)
         with files.replacing(holder) as file:
             counts = transverse.write(
@@ -400,9 +452,15 @@ def assemble(
         orphans = base.sql(
             "SELECT count(*) FROM document WHERE patient IS NULL OR patient NOT IN (SELECT key FROM patient)"
         ).fetchall()[0][0]
-        return ctx, counts, orphans, base.sql("SELECT count(*) FROM document").fetchall()[0][0]
+        asked = base.sql("SELECT count(*) FROM document").fetchall()[0][0]
+        referred = fhir_folder.Practice(
+            [ctx.practice, *(row for row in _rows(base, "practice") if row.key != ctx.practice.key)],
+            {row.key: row for row in _rows(base, "practitioner")},
+            transverse.carried(job.scope),
+        )
+        return ctx, counts, orphans, asked, referred
 
-    ctx, transverse_counts, orphans, asked = canonical.bounded(work, practice, job.scope)
+    ctx, transverse_counts, orphans, asked, referred = canonical.bounded(work, practice, job.scope)
     # PORT-04: a contact is always published, that of the practice when the settings name none.
     contact = {k: contact.get(k) or getattr(ctx.practice, k) or "" for k in ("name", "email", "phone")}
     if division.delivery and division.delivery.number < division.delivery.of:
@@ -418,7 +476,10 @@ def assemble(
         )
     )
     fixed = _fixed(described, signer) + (_VIEWER_BYTES if job.viewer else 0)
-    planned = archive_set.plan(found, division, fixed + holder.stat().st_size, fixed + 5000)
+    fixed += (parquet_folder.FIXED if job.parquet else 0) + (referred.size() if job.fhir else 0)
+    # What belongs to nobody known is in PARQUET/ too.
+    shared_size = holder.stat().st_size * (2 if job.parquet else 1)
+    planned = archive_set.plan(found, division, fixed + shared_size, fixed + 5000)
     alone = len(planned) == 1 and division.delivery is None
     base_name = _archive_name(ctx.clock)
     written: list[Written] = []
@@ -435,7 +496,7 @@ def assemble(
             "PARTIAL" if status == "COMPLETE" and not alone else status,
             export_id(ctx.practice.oid, moment, job.scope),
             () if alone else _of_set(rank, len(planned), base_name, division.delivery),
-            _optional(job, ctx, name, found, one),
+            _optional(job, ctx, name, found, planned, rank, referred),
         )
         suffix = division.recipient.suffix if division.recipient else ""
         target = out / f"{name}{suffix}"
@@ -449,6 +510,7 @@ def assemble(
             digest, delivered = hashing.digest.hexdigest(), outside.digest.hexdigest()
         beside = f"{delivered}  {target.name}\n" + (f"{digest}  {name}\n" if suffix else "")
         files.write(out / f"{target.name}.sha256", beside.encode())
+        shutil.rmtree(work / SPOOL, ignore_errors=True)
         counts = [0, 0, 0]
         for part in one.slices:
             for held in part.held():
@@ -494,8 +556,10 @@ def assemble(
         # A patient is never split, nor the transverse data: such an archive is larger than asked.
         "oversize": [one.file for one in written if 0 < division.part_size < one.size],
         "viewer": job.viewer,
+        "parquet": job.parquet,
+        "fhir": job.fhir,
     }
-    files.write(facts_of(work, job.scope), orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    files.write(facts_of(work, job.scope, status == "SAMPLE"), orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     shutil.rmtree(work / "parts", ignore_errors=True)
     return facts
 
@@ -633,17 +697,45 @@ def _write_set(
     return name
 
 
-def _optional(job: Job, ctx: Context, archive: str, found: list[Part], planned: Planned) -> list[optional_part.Folder]:
-    """The optional folders of an archive that the job asks for."""
-    if not job.viewer:
-        return []
+def _optional(
+    job: Job,
+    ctx: Context,
+    archive: str,
+    found: list[Part],
+    planned: list[Planned],
+    rank: int,
+    referred: fhir_folder.Practice,
+) -> list[optional_part.Folder]:
+    """The optional folders of the archive of that rank, from 1, that the job asks for; what spans lots waits in `SPOOL`."""
     lots = {part.file: part for part in found}
-    shown = [lots[one.lot.file].shown(one.start, one.stop, one.number) for one in planned.slices]
-    return [viewer_folder(ctx.practice.name, ctx.clock.date().isoformat(), archive, shown)]
+    here = planned[rank - 1]
+    stamp = zip_stream.dos_time(ctx.clock.replace(tzinfo=None))
+    spool = files.private_folder(Path(job.work) / SPOOL)
+    folders = []
+    if job.viewer:
+        shown = [lots[one.lot.file].shown(one.start, one.stop, one.number) for one in here.slices]
+        folders.append(viewer_folder(ctx.practice.name, ctx.clock.date().isoformat(), archive, shown))
+    if job.parquet:
+        before = sum(one.patients for one in planned[: rank - 1])
+        shared = transverse.carried(job.scope)
+
+        def tables(base: Any) -> optional_part.Folder:
+            return parquet_folder.write(
+                base, spool, stamp, job.scope, before, here.patients, (shared, shared and rank == 1)
+            )
+
+        folders.append(canonical.bounded(Path(job.work), tables, job.scope))
+    if job.fhir:
+        cuts = [lots[one.lot.file].cut(one.start, one.stop) for one in here.slices]
+        folders.append(fhir_folder.write(spool, stamp, cuts, referred, job.clock))
+    return folders
 
 
-def facts_of(work: Path, scope: Scope) -> Path:
-    """Where the facts of the last export of that kind are kept: those of the whole practice are what the audit report speaks of."""
+def facts_of(work: Path, scope: Scope, sample: bool = False) -> Path:
+    """Where the facts of the last export of that kind are kept: those of the whole practice are what the audit report speaks of, and a
+    trial never takes their place."""
+    if sample:
+        return work / "export-essai.json"
     return work / ("export.json" if scope == EVERYTHING else "export-demande.json")
 
 
@@ -713,10 +805,12 @@ _SIGNED = (
     "   . SIGN.XML est la signature XAdES de MANIFEST.XML et des archives qu'il liste. Elle se verifie avec les",
     "     certificats de l'IGC Sante, absente de la liste de confiance europeenne : un lecteur courant peut la dire inconnue.",
 )
-_VIEWED = (
-    "   . VIEWER/index.html s'ouvre dans un navigateur, une fois l'archive extraite : lecture des dossiers, sans reseau.",
-    "     Ce dossier est facultatif : le retirer ne change rien au reste.",
-)
+_FOLDERS = {
+    "VIEWER": "VIEWER/index.html s'ouvre dans un navigateur, une fois l'archive extraite : lecture des dossiers, sans reseau.",
+    "PARQUET": "PARQUET : les memes lignes que DONNEES.JSON et TRANSVERSE.ZIP, une table par fichier (Apache Parquet).",
+    "FHIR": "FHIR : les memes dossiers en ressources FHIR R4, un type par fichier (NDJSON).",
+}
+_FACULTATIVE = "     Ce dossier est facultatif : le retirer ne change rien au reste."
 _UNSIGNED = ("   . Cette archive n'est pas signee (pas de SIGN.XML).",)
 
 
@@ -764,8 +858,9 @@ def _readme(ctx: Context, count: int, told: _Own, signed: bool, scope: Scope) ->
             "   . Chaque PATnnnnn.ZIP est le dossier complet d'un patient (IHE XDM) et s'ouvre seul.",
             "   . DOCUMENTATION decrit tous les fichiers ; un lecteur peut etre ecrit a partir d'elle seule.",
             f"   . L'empreinte du fichier entier est livree a cote : {name}.sha256",
+            *(("   . Export d'essai (statut SAMPLE) : il ne vaut pas remise.",) if told.status == "SAMPLE" else ()),
             *(f"   . {line}" for line in told.of_set),
-            *(_VIEWED if optional else ()),
+            *(line for folder in optional for line in (f"   . {_FOLDERS[folder.name]}", _FACULTATIVE)),
             *_told(scope),
             *(_SIGNED if signed else _UNSIGNED),
             "",
@@ -796,6 +891,8 @@ def job_of(
     scope: Scope = EVERYTHING,
     viewer: bool = False,
     dpi: int = 0,
+    parquet: bool = False,
+    fhir: bool = False,
 ) -> Job:
     """A job from settings; the clock becomes local time of the practice."""
     return Job(
@@ -809,4 +906,6 @@ def job_of(
         scope,
         viewer,
         dpi,
+        parquet,
+        fhir,
     )

@@ -26,6 +26,11 @@ _ROWS = 2000
 _OF_PRACTICE = ("practice", "practitioner", "correspondent", "billing", "native")
 
 
+def carried(scope: Scope) -> bool:
+    """Whether an export has transverse data: the record of one patient has none but on a requisition."""
+    return scope.kind != "UNITAIRE" or scope.judicial
+
+
 def write(
     file: BinaryIO,
     ctx: Context,
@@ -37,7 +42,7 @@ def write(
 ) -> dict[str, int]:
     """Write the ZIP; counts of rows by part. Documents of unknown patients leave as their original bytes. `extraction` is the
     manifest of the extraction: who imports the archive goes on with the same account of cells. The record of one patient has no
-    transverse part but its README (PORT-66), unless a requisition asks for agenda and traces."""
+    transverse part but its README (PORT-66), see `carried`."""
     zip_file = ZipStream(file, clock.replace(tzinfo=None))
     counts: dict[str, int] = {}
 
@@ -58,7 +63,7 @@ def write(
         zip_file.add_chunks(f"TRANSVERSE/{name}", chunks())
 
     zip_file.add("README.TXT", _readme(ctx))
-    if scope.kind == "UNITAIRE" and not scope.judicial:
+    if not carried(scope):
         zip_file.finish()
         return counts
     zip_file.add("TRANSVERSE/EXTRACTION.JSON", orjson.dumps(extraction, option=orjson.OPT_INDENT_2))

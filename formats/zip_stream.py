@@ -236,6 +236,14 @@ class ZipStream:
             self._offset += len(part)
 
 
+def deflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Raw DEFLATE of chunks, however they are cut."""
+    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+    for chunk in _regrouped(chunks):
+        yield bytes(compressor.compress(chunk))
+    yield bytes(compressor.flush())
+
+
 def _regrouped(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in pieces of one size: what DEFLATE makes of them depends on the pieces it is given."""
     held = bytearray()

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
-from transvase.exporters.fhir.primitive import Json, date_time, text, written
+from transvase.exporters.fhir.primitive import Written, date_time, text, written
 
-DENIED, NOT_RECORDED = "denied", "not_recorded"
-
-# In the narrative, for a row whose label is empty in spite of the table's declaration.
-UNLABELLED = "sans libellé"
+AFFIRMED, DENIED, NOT_RECORDED = "affirmed", "denied", "not_recorded"
 
 _URL = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
@@ -25,43 +23,37 @@ _EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
 ERRONEOUS = written({"extension": [{"url": _URL, "valueCode": "error"}]})
 UNKNOWN = written({"extension": [{"url": _URL, "valueCode": "unknown"}]})
 UNKNOWN_CODING = written({"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"})
-UNKNOWN_CONCEPT = written({"coding": [UNKNOWN_CODING]})
+UNKNOWN_CONCEPT = f'{{"coding":[{UNKNOWN_CODING}]}}'
 
 # The software has a place for it and says nothing was recorded; or the record holds no row at all.
 NOT_ASKED = written({"coding": [{"system": _EMPTY, "code": "notasked"}], "text": "Non renseigné"})
 UNAVAILABLE = written({"coding": [{"system": _EMPTY, "code": "unavailable"}], "text": "Information indisponible"})
 
 
-def put_date(resource: Json, name: str, value: str | None) -> None:
-    """Sets a date element when the value is a date, its absence with a reason when it is none, nothing when empty."""
-    if value:
-        moment = date_time(value)
-        if moment:
-            resource[name] = moment
-        else:
-            resource["_" + name] = ERRONEOUS
+# Days recur from patient to patient, and so do the periods that they begin.
+@lru_cache(maxsize=1 << 14)
+def dated(name: str, value: str | None) -> Written:
+    """The member of a date element, after its comma: the date, or its absence with a reason when the value is none; nothing when empty."""
+    if not value:
+        return ""
+    moment = date_time(value)
+    return f',"{name}":"{moment}"' if moment else f',"_{name}":{ERRONEOUS}'
 
 
-def put_required_date(resource: Json, name: str, value: str | None) -> None:
-    """As `put_date`, for an element that a profile requires: an empty value is an unknown date."""
-    if value:
-        put_date(resource, name, value)
+def required_date(name: str, value: str | None) -> Written:
+    """As `dated`, for an element that a profile requires: an empty value is an unknown date."""
+    return dated(name, value) or f',"_{name}":{UNKNOWN}'
+
+
+@lru_cache(maxsize=1 << 14)
+def period(start: str | None, end: str | None) -> Written:
+    """A Period of two dates, empty when both are. An end before its start cannot be one (invariant per-1): left out as erroneous,
+    the narrative still shows it."""
+    if start and end and date_time(start) and end[: len(start)] < start[: len(end)]:
+        over = f',"_end":{ERRONEOUS}'
     else:
-        resource["_" + name] = UNKNOWN
-
-
-def period(start: str | None, end: str | None) -> Json | None:
-    """A Period of two dates, or None when both are empty. An end before its start cannot be one (invariant per-1): left out as
-    erroneous, the narrative still shows it."""
-    if not start and not end:
-        return None
-    result: Json = {}
-    put_date(result, "start", start)
-    if end and "start" in result and end[: len(start or "")] < (start or "")[: len(end)]:
-        result["_end"] = ERRONEOUS
-    else:
-        put_date(result, "end", end)
-    return result
+        over = dated("end", end)
+    return f"{{{(dated('start', start) + over)[1:]}}}" if start or end else ""
 
 
 _NEGATION = r"(?:aucune?s? |pas d(?:e |'|es? )|absence (?:de |d'|totale d')|non |sans |no known )"
@@ -99,8 +91,11 @@ def whole_denial(kind: str, row: Any) -> str:
     return "" if row.code else f"{text(row.label)} : absence affirmée"
 
 
-def denial_note(label: str | None) -> list[Json]:
-    """A note for the denial of a label that is negative in itself, so that two negations are not read as an affirmation."""
-    if not _NEGATIVE.match(_plain(label)):
-        return []
-    return [{"text": "Absence affirmée dans le dossier ; le libellé d'origine, déjà négatif, est conservé tel quel."}]
+_NOTE = written(
+    [{"text": "Absence affirmée dans le dossier ; le libellé d'origine, déjà négatif, est conservé tel quel."}]
+)
+
+
+def denial_note(label: str | None) -> Written:
+    """A note for the denial of a label that is negative in itself, so that two negations are not read as an affirmation; else nothing."""
+    return f',"note":{_NOTE}' if _NEGATIVE.match(_plain(label)) else ""

@@ -17,11 +17,12 @@ import orjson
 from transvase.exporters.fhir.collection import patient_resources, silent
 from transvase.exporters.fhir.practice import device, organization
 from transvase.exporters.fhir.practitioner import practitioner, practitioner_role
-from transvase.exporters.fhir.primitive import Json, is_instant
+from transvase.exporters.fhir.primitive import Resource, encoded, is_instant, resource
 from transvase.formats import files
 from transvase.model.record import Record
 
 MANIFEST = "manifest.json"
+LAYOUT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
 class Person(NamedTuple):
@@ -40,29 +41,30 @@ class Lines:
         self._files: dict[str, BinaryIO] = {}
         self.counts: dict[str, int] = {}
 
-    def add(self, resource: Json) -> None:
+    def add(self, added: Resource) -> None:
         """One line."""
-        kind = resource["resourceType"]
+        kind, _, content = added
         file = self._files.get(kind)
         if file is None:
             file = self._files[kind] = self._stack.enter_context(files.replacing(self._folder / f"{kind}.ndjson"))
             self.counts[kind] = 0
-        file.write(orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE))
+        file.write(encoded(content + "\n"))
         self.counts[kind] += 1
 
 
-def shared_resources(practices: list[Any], practitioners: Mapping[str, Any]) -> Iterator[Json]:
+def shared_resources(practices: list[Any], practitioners: Mapping[str, Any]) -> Iterator[Resource]:
     """The structures, the software, and every professional of the practice: what patients' resources refer to. The first structure is
     the practice of the export."""
     oid = practices[0].oid
     for row in practices:
         # Names derive from the OID of the practice of the export, whatever the structure.
-        yield organization(row) | {"id": organization(row._replace(oid=oid))["id"]}
-    yield device(practices[0], relative=True)
+        yield resource(organization(row) | {"id": organization(row._replace(oid=oid))["id"]})
+    yield resource(device(practices[0], relative=True))
     keys = {row.key for row in practices}
     for row in practitioners.values():
-        yield practitioner(row, oid)
-        yield practitioner_role(row, oid, row.practice if row.practice in keys else practices[0].key, relative=True)
+        yield resource(practitioner(row, oid))
+        exercise = row.practice if row.practice in keys else practices[0].key
+        yield resource(practitioner_role(row, oid, exercise, relative=True))
 
 
 def write(
@@ -86,26 +88,29 @@ def write(
     done = unsaid = 0
     with ExitStack() as stack:
         lines = Lines(folder, stack)
-        for resource in shared_resources(practices, practitioners):
-            lines.add(resource)
+        for one in shared_resources(practices, practitioners):
+            lines.add(one)
         for person in people:
             _, resources = patient_resources(
                 person.record, person.row, practice, practitioners, day, person.qualified, relative=True
             )
-            for resource in resources:
-                lines.add(resource)
+            for one in resources:
+                lines.add(one)
             unsaid += silent(person.record)
             done += 1
             progress(done)
-    told = {
-        "transactionTime": created,
-        "request": "transvase fhir",
-        "requiresAccessToken": False,
-        "output": [
-            {"type": kind, "url": f"{kind}.ndjson", "count": lines.counts[kind]} for kind in sorted(lines.counts)
-        ],
-        "error": [],
-        "extension": {"patients": done, "notRecorded": unsaid},
-    }
-    files.write(folder / MANIFEST, orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    told = manifest(created, "transvase fhir", lines.counts, done, unsaid)
+    files.write(folder / MANIFEST, orjson.dumps(told, option=LAYOUT))
     return told
+
+
+def manifest(created: str, request: str, counts: Mapping[str, int], patients: int, unsaid: int) -> dict[str, Any]:
+    """What `manifest.json` says: `counts` are resources by type, `unsaid` rows that make none; `request` is the command that asked."""
+    return {
+        "transactionTime": created,
+        "request": request,
+        "requiresAccessToken": False,
+        "output": [{"type": kind, "url": f"{kind}.ndjson", "count": counts[kind]} for kind in sorted(counts)],
+        "error": [],
+        "extension": {"patients": patients, "notRecorded": unsaid},
+    }

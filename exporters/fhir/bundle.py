@@ -6,40 +6,39 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import orjson
-
 from transvase.exporters.fhir.absence import NOT_RECORDED
 from transvase.exporters.fhir.composition import composition, sections
-from transvase.exporters.fhir.patient import claims_french_profile
+from transvase.exporters.fhir.patient import claims_french_profile, claims_ips
 from transvase.exporters.fhir.patient import patient as patient_resource
 from transvase.exporters.fhir.practice import device, organization
 from transvase.exporters.fhir.practitioner import practitioner, practitioner_role
-from transvase.exporters.fhir.primitive import Json, is_instant, written
+from transvase.exporters.fhir.primitive import Resource, Written, encoded, is_instant, resource, written
 from transvase.exporters.fhir.release import ips_profile
-from transvase.exporters.fhir.subject import Subject, resource_id
+from transvase.exporters.fhir.subject import Subject, resource_id, to
 from transvase.model.identifiers import is_oid
 from transvase.model.record import Record
 
-_META = written({"profile": [ips_profile("Bundle")]})
+_META = f',"meta":{written({"profile": [ips_profile("Bundle")]})}'
 
 
-def _entry(resource: Json) -> Json:
-    return {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
+def entry(of: Resource) -> Written:
+    """An entry of a Bundle, whose URL is the URN of its resource."""
+    _, name, content = of
+    return f'{{"fullUrl":"urn:uuid:{name}","resource":{content}}}'
 
 
 # The same for each patient of a practice, hence written once: some hundred rows, whatever the number of patients.
 @lru_cache(maxsize=64)
-def _practice_parts(row: Any) -> tuple[orjson.Fragment, ...]:
+def _practice_parts(row: Any) -> tuple[Written, ...]:
     """References to the structure and to the software, then their entries."""
-    resources = (organization(row), device(row))
-    references = (written({"reference": f"urn:uuid:{resource['id']}"}) for resource in resources)
-    return (*references, *(written(_entry(resource)) for resource in resources))
+    resources = (resource(organization(row)), resource(device(row)))
+    return (*(written(to(kind, name)) for kind, name, _ in resources), *map(entry, resources))
 
 
 @lru_cache(maxsize=1024)
-def _professional_entries(row: Any, practice_oid: str, practice_key: str) -> tuple[orjson.Fragment, ...]:
+def _professional_entries(row: Any, practice_oid: str, practice_key: str) -> tuple[Written, ...]:
     resources = (practitioner_role(row, practice_oid, practice_key), practitioner(row, practice_oid))
-    return tuple(written(_entry(resource)) for resource in resources)
+    return tuple(entry(resource(one)) for one in resources)
 
 
 def _tobacco_statements(record: Record) -> int:
@@ -73,19 +72,16 @@ def document_bundle(
     person = patient_resource(patient, subject, qualified)
     found, resources = sections(record, subject)
     # IPS: a patient with a name, and at most one statement about tobacco.
-    ips = "name" in person and _tobacco_statements(record) <= 1
+    ips = (subject.french or claims_ips(patient)) and _tobacco_statements(record) <= 1
     structure, software, *shared = _practice_parts(practice)
-    head_id = resource_id(oid, "composition", identifier)
-    head = composition(identifier, head_id, created, [software, structure], structure, subject, found, ips)
-    entries: list[Any] = [_entry(head), _entry(person), *shared]
+    number = f'{{"system":"urn:ietf:rfc:3986","value":"urn:oid:{identifier}"}}'
+    name = resource_id(oid, "composition", identifier)
+    head = composition(number, name, created, [software, structure], structure, subject, found, ips)
+    entries = [entry(head), entry(person), *shared]
     for row in subject.professionals:
-        entries.extend(_professional_entries(row, oid, practice.key))
-    entries.extend([{"fullUrl": name, "resource": resource} for name, resource in resources])
-    bundle: Json = {"resourceType": "Bundle"}
-    if ips:
-        bundle["meta"] = _META
-    bundle["identifier"] = head["identifier"]
-    bundle["type"] = "document"
-    bundle["timestamp"] = created
-    bundle["entry"] = entries
-    return orjson.dumps(bundle)
+        entries += _professional_entries(row, oid, practice.key)
+    entries += map(entry, resources)
+    return encoded(
+        f'{{"resourceType":"Bundle"{_META if ips else ""},"identifier":{number},"type":"document","timestamp":"{created}"'
+        f',"entry":[{",".join(entries)}]}}'
+    )

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from transvase.exporters.fhir.absence import NOT_RECORDED
+from transvase.exporters.fhir.bundle import entry
 from transvase.exporters.fhir.composition import sections
 from transvase.exporters.fhir.encounter import encounter
 from transvase.exporters.fhir.patient import claims_french_profile
@@ -19,7 +18,7 @@ from transvase.exporters.fhir.patient import patient as patient_resource
 from transvase.exporters.fhir.practice import device, organization
 from transvase.exporters.fhir.practitioner import practitioner, practitioner_role
 from transvase.exporters.fhir.prescription import request
-from transvase.exporters.fhir.primitive import Json, is_instant
+from transvase.exporters.fhir.primitive import Resource, encoded, is_instant, resource, written
 from transvase.exporters.fhir.related_person import related_person
 from transvase.exporters.fhir.subject import Subject, resource_id, to
 from transvase.model.record import Record
@@ -50,7 +49,7 @@ def patient_resources(
     day: str,
     qualified: bool,
     relative: bool,
-) -> tuple[Subject, Iterator[Json]]:
+) -> tuple[Subject, Iterator[Resource]]:
     """The Patient, then what their rows say, in the order of the tables; rows that were not recorded make none. `relative` is the form
     of references. The `Subject` tells, once all are read, which professionals they name."""
     encounters = record.get("encounter") or ()
@@ -66,20 +65,16 @@ def patient_resources(
     return subject, _resources(record, patient, practice, subject, qualified)
 
 
-def _resources(record: Record, patient: Any, practice: Any, subject: Subject, qualified: bool) -> Iterator[Json]:
-    person = patient_resource(patient, subject, qualified)
+def _resources(record: Record, patient: Any, practice: Any, subject: Subject, qualified: bool) -> Iterator[Resource]:
     # The practice answers for the record: what tells it from the other structures of a file.
-    person["managingOrganization"] = to(
-        "Organization", resource_id(practice.oid, "practice", practice.key), subject.relative
-    )
-    yield person
+    keeper = to("Organization", resource_id(practice.oid, "practice", practice.key), subject.relative)
+    yield patient_resource(patient, subject, qualified, written(keeper))
     for row in record.get("related_person") or ():
         yield related_person(row, subject)
     for row in record.get("encounter") or ():
         yield encounter(row, subject)
     # Sections know how rows become resources, and which rows make one together.
-    for _, resource in sections(record, subject)[1]:
-        yield resource
+    yield from sections(record, subject)[1]
     prescriptions = {row.key: row for row in record.get("prescription") or ()}
     for line in record.get("prescription_line") or ():
         if found := prescriptions.get(line.prescription):
@@ -99,11 +94,12 @@ def collection_bundle(
     if not is_instant(created):
         raise ValueError("the instant of creation of the collection must be ISO 8601, to the second, with its offset")
     subject, resources = patient_resources(record, patient, practice, practitioners, created[:10], qualified, False)
-    every = [*resources, organization(practice), device(practice)]
+    every = [*resources, resource(organization(practice)), resource(device(practice))]
     for row in subject.professionals:
-        every += (practitioner_role(row, practice.oid, practice.key), practitioner(row, practice.oid))
-    entries = [{"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in every]
-    return orjson.dumps({"resourceType": "Bundle", "type": "collection", "timestamp": created, "entry": entries})
+        every.append(resource(practitioner_role(row, practice.oid, practice.key)))
+        every.append(resource(practitioner(row, practice.oid)))
+    entries = ",".join(map(entry, every))
+    return encoded(f'{{"resourceType":"Bundle","type":"collection","timestamp":"{created}","entry":[{entries}]}}')
 
 
 def silent(record: Record) -> int:

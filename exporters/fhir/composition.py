@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from orjson import Fragment
-
 from transvase.exporters.fhir import (
     allergy,
     family_history,
@@ -21,11 +19,11 @@ from transvase.exporters.fhir import (
     treatment,
     vital_sign,
 )
-from transvase.exporters.fhir.absence import DENIED, NOT_ASKED, NOT_RECORDED, UNAVAILABLE
-from transvase.exporters.fhir.narrative import listing, statement
-from transvase.exporters.fhir.primitive import Json, written
+from transvase.exporters.fhir.absence import AFFIRMED, DENIED, NOT_ASKED, NOT_RECORDED, UNAVAILABLE
+from transvase.exporters.fhir.narrative import listing, shown, statement
+from transvase.exporters.fhir.primitive import Resource, Written, written
 from transvase.exporters.fhir.release import ips_profile
-from transvase.exporters.fhir.subject import Subject
+from transvase.exporters.fhir.subject import Subject, names
 from transvase.exporters.fhir.terminology import LOINC, fixed
 from transvase.model.record import Record
 
@@ -36,8 +34,8 @@ class Section(NamedTuple):
     title: str
     loinc: str
     table: str
-    write: Callable[[Any, Subject], Json]
-    line: Callable[[Any], str]
+    write: Callable[[Any, Subject, str, Written], Resource]
+    line: Callable[[Any], Written]
     categories: frozenset[str] = frozenset()
 
 
@@ -61,92 +59,96 @@ SECTIONS = (
     ),
     Section("Mode de vie et facteurs de risque", "29762-2", "risk_factor", risk_factor.observation, risk_factor.line),
 )
-_CODES = {section.loinc: fixed(LOINC, section.loinc) for section in SECTIONS}
 _TYPE = fixed(LOINC, "60591-5")
-_META = written({"profile": [ips_profile("Composition")]})
-_MISSING = {
-    section.loinc: written(
-        {
-            "title": section.title,
-            "code": _CODES[section.loinc],
-            "text": statement("Aucune information dans le dossier du cabinet."),
-            "emptyReason": UNAVAILABLE,
-        }
-    )
+_META = f',"meta":{written({"profile": [ips_profile("Composition")]})}'
+_TITLE = written("Synthèse du dossier médical")
+_SILENT, _ABSENT = shown("Non renseigné : "), shown("Absence affirmée : ")
+# What begins a section, and what one without rows says.
+_HEADS = {
+    section.loinc: f'{{"title":{written(section.title)},"code":{fixed(LOINC, section.loinc)},"text":'
     for section in SECTIONS
+}
+_MISSING = {
+    loinc: f'{head}{statement("Aucune information dans le dossier du cabinet.")},"emptyReason":{UNAVAILABLE}}}'
+    for loinc, head in _HEADS.items()
 }
 
 
-def _items(section: Section, record: Record) -> Sequence[Any]:
-    rows = record.get(section.table) or ()
+# The section of a problem, by its category.
+_PLACES = {category: section.loinc for section in SECTIONS for category in section.categories}
+
+
+def _problems(record: Record) -> dict[str, list[Any]]:
+    """The rows of `problem`, by section."""
+    found: dict[str, list[Any]] = {}
+    for row in record.get("problem") or ():
+        if place := _PLACES.get(row.category):
+            found.setdefault(place, []).append(row)
+    return found
+
+
+def _items(section: Section, record: Record, problems: dict[str, list[Any]]) -> Sequence[Any]:
     if section.categories:
-        return [row for row in rows if row.category in section.categories]
+        return problems.get(section.loinc) or ()
+    rows = record.get(section.table) or ()
     return vital_sign.measures(rows) if section.table == "vital_sign" else rows
 
 
-def sections(record: Record, subject: Subject) -> tuple[list[Json | Fragment], list[tuple[str, Json]]]:
-    """The sections, and the resources that they hold, each with its URN, in the same order.
+def sections(record: Record, subject: Subject) -> tuple[list[Written], list[Resource]]:
+    """The sections, and the resources that they hold, in the same order.
 
     A row that was not recorded makes no resource: it is named in the narrative, and the section without any other row is "not
     asked". A section without rows is "unavailable".
     """
-    found: list[Json | Fragment] = []
-    resources: list[tuple[str, Json]] = []
+    found: list[Written] = []
+    resources: list[Resource] = []
+    problems = _problems(record)
     for section in SECTIONS:
-        items = _items(section, record)
+        items = _items(section, record, problems)
         if not items:
             found.append(_MISSING[section.loinc])
             continue
         write, line = section.write, section.line
         stated = section.table not in ("lab_result", "vital_sign")
-        lines: list[str] = []
-        entries: list[Json] = []
-        for item in items:
+        lines: list[Written] = []
+        held: list[str] = []
+        keys = [first.key for first, *_ in items] if section.table == "vital_sign" else [row.key for row in items]
+        uuids = names(subject.practice, section.table, keys)
+        for item, name, number in zip(items, uuids, subject.identifiers(section.table, keys), strict=True):
             words = line(item)
-            if stated:
-                if item.assertion == NOT_RECORDED:
-                    lines.append(f"Non renseigné : {words}")
+            if stated and (assertion := item.assertion) != AFFIRMED:
+                if assertion == NOT_RECORDED:
+                    lines.append(_SILENT + words)
                     continue
-                if item.assertion == DENIED:
-                    words = f"Absence affirmée : {words}"
+                if assertion == DENIED:
+                    words = _ABSENT + words
             lines.append(words)
-            resource = write(item, subject)
-            name = f"urn:uuid:{resource['id']}"
-            resources.append((name, resource))
-            entries.append({"reference": name})
-        part: Json = {"title": section.title, "code": _CODES[section.loinc], "text": listing(lines)}
-        if entries:
-            part["entry"] = entries
+            resources.append(write(item, subject, name, number))
+            held.append(name)
+        if held:
+            entries = '"},{"reference":"urn:uuid:'.join(held)
+            end = f',"entry":[{{"reference":"urn:uuid:{entries}"}}]}}'
         else:
-            part["emptyReason"] = NOT_ASKED
-        found.append(part)
+            end = f',"emptyReason":{NOT_ASKED}}}'
+        found.append(f"{_HEADS[section.loinc]}{listing(lines)}{end}")
     return found, resources
 
 
 def composition(
-    identifier: str,
-    resource: str,
+    identifier: Written,
+    name: str,
     created: str,
-    authors: list[Fragment],
-    custodian: Fragment,
+    authors: list[Written],
+    custodian: Written,
     subject: Subject,
-    found: list[Json | Fragment],
+    found: list[Written],
     ips: bool,
-) -> Json:
-    """The Composition of the sections `found`. `identifier` is the OID of the document, `resource` the name of this resource,
-    `ips` whether the rest of the document is what IPS requires."""
-    result: Json = {"resourceType": "Composition", "id": resource}
-    if ips:
-        result["meta"] = _META
-    result["language"] = "fr-FR"
-    result["identifier"] = {"system": "urn:ietf:rfc:3986", "value": f"urn:oid:{identifier}"}
-    result["status"] = "final"
-    result["type"] = _TYPE
-    result["subject"] = subject.patient
-    result["date"] = created
-    result["author"] = authors
-    result["title"] = "Synthèse du dossier médical"
-    result["confidentiality"] = "N"
-    result["custodian"] = custodian
-    result["section"] = found
-    return result
+) -> Resource:
+    """The Composition of the sections `found`. `identifier` is that of the document, `name` that of this resource, `ips` whether the
+    rest of the document is what IPS requires."""
+    content = (
+        f'{{"resourceType":"Composition","id":"{name}"{_META if ips else ""},"language":"fr-FR","identifier":{identifier}'
+        f',"status":"final","type":{_TYPE},"subject":{subject.patient},"date":"{created}","author":[{",".join(authors)}]'
+        f',"title":{_TITLE},"confidentiality":"N","custodian":{custodian},"section":[{",".join(found)}]}}'
+    )
+    return "Composition", name, content

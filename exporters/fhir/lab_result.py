@@ -5,107 +5,117 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from orjson import Fragment
-
-from transvase.exporters.fhir.absence import UNKNOWN, UNKNOWN_CONCEPT, UNLABELLED, put_required_date
-from transvase.exporters.fhir.primitive import Json, date_time, decimal, french_date, is_instant, text, written
+from transvase.exporters.fhir.absence import UNKNOWN, UNKNOWN_CONCEPT, required_date
+from transvase.exporters.fhir.narrative import day, label, shown, usual
+from transvase.exporters.fhir.primitive import (
+    Resource,
+    Written,
+    date_time,
+    decimal,
+    french_date,
+    is_instant,
+    text,
+    written,
+)
 from transvase.exporters.fhir.release import ips_profile
-from transvase.exporters.fhir.subject import Subject, resource_id
+from transvase.exporters.fhir.subject import Subject
 from transvase.exporters.fhir.terminology import HL7, concept, fixed
 
-_META = written({"profile": [ips_profile("Observation-results-laboratory-pathology")]})
+_HEAD = '{"resourceType":"Observation","id":"'
+_META = f'","meta":{written({"profile": [ips_profile("Observation-results-laboratory-pathology")]})},"identifier":['
 _LABORATORY = fixed(f"{HL7}observation-category", "laboratory")
-_CATEGORY = written([_LABORATORY])
 _INTERPRETATION = {
-    flag: written([fixed(f"{HL7}v3-ObservationInterpretation", flag)])
+    flag: f',"interpretation":[{fixed(f"{HL7}v3-ObservationInterpretation", flag)}]'
     for flag in ("N", "L", "H", "LL", "HH", "A", "AA", "S", "I", "R")
 }
 # A result without a state was received: laboratories send what they have validated.
 _STATUS = {"partial": "preliminary", "corrected": "corrected", "cancelled": "cancelled"}
 # IPS requires a performer and says that its absence is to be given a reason.
-_PERFORMER = written([UNKNOWN])
+_PERFORMER = f"[{UNKNOWN}]"
 
 
 # Bounds of reference and units recur from patient to patient, values often do.
 @lru_cache(maxsize=1 << 14)
-def _quantity(value: str | None, unit: str) -> Fragment | None:
+def _quantity(value: str | None, unit: str) -> Written:
+    """Empty when the value is no number."""
     number = decimal(value)
     if number is None:
-        return None
+        return ""
     # The unit is the laboratory's text: claiming UCUM for it would be a guess.
-    return written({"value": number, "unit": unit} if unit else {"value": number})
+    return f'{{"value":{number},"unit":{written(unit)}}}' if unit else f'{{"value":{number}}}'
 
 
 # Chapters and panels recur from patient to patient. R4 has no element for a title: a category may be words, its id says of what.
 @lru_cache(maxsize=1 << 10)
-def _category(chapter: str, panel: str) -> Fragment:
-    titles = [{"id": name, "text": words} for name, words in (("chapter", chapter), ("panel", panel)) if words]
-    return written([_LABORATORY, *titles]) if titles else _CATEGORY
+def _category(chapter: str | None, panel: str | None) -> Written:
+    titled = (("chapter", text(chapter)), ("panel", text(panel)))
+    titles = "".join(f",{written({'id': name, 'text': words})}" for name, words in titled if words)
+    return f"[{_LABORATORY}{titles}]"
 
 
-def _performers(laboratory: str, biologist: str) -> list[Json]:
+# A practice knows few laboratories and biologists.
+@lru_cache(maxsize=1 << 10)
+def _performers(laboratory: str | None, biologist: str | None) -> Written:
     """By their names: neither is a row of the record."""
-    named = (("Organization", laboratory), ("Practitioner", biologist))
-    return [{"type": kind, "display": name} for kind, name in named if name]
+    named = (("Organization", text(laboratory)), ("Practitioner", text(biologist)))
+    found = [{"type": kind, "display": name} for kind, name in named if name]
+    return written(found) if found else _PERFORMER
 
 
-def observation(row: Any, subject: Subject) -> Json:
+@lru_cache(maxsize=1 << 14)
+def _range(low: str | None, high: str | None, unit: str) -> Written:
+    bounds = ((name, _quantity(value, unit)) for name, value in (("low", low), ("high", high)))
+    members = ",".join(f'"{name}":{bound}' for name, bound in bounds if bound)
+    return f',"referenceRange":[{{{members}}}]' if members else ""
+
+
+def _words(row: Any, unit: str, words: str) -> Written:
+    """The value of a result that is no number."""
+    value = text(row.value)
+    if not words and not value:
+        return f',"dataAbsentReason":{UNKNOWN_CONCEPT}'
+    return f',"valueString":{written(" ".join(filter(None, (value, unit if value else "", words))))}'
+
+
+def observation(row: Any, subject: Subject, name: str, number: Written) -> Resource:
     """The resource of a result. A value that is no number is a string; both kept when both were received."""
-    resource: Json = {
-        "resourceType": "Observation",
-        "id": resource_id(subject.practice, "lab_result", row.key),
-        "meta": _META,
-        "identifier": subject.identifier("lab_result", row.key),
-        "status": _STATUS.get(row.status or "", "final"),
-        "category": _category(text(row.chapter), text(row.panel)),
-        "code": concept(row.label, row.code, row.system),
-        "subject": subject.patient,
-    }
-    put_required_date(resource, "effectiveDateTime", row.measured)
-    notes = [words] if (words := text(row.comment)) else []
+    notes = [words] if row.comment and (words := text(row.comment)) else []
+    issued = ""
     if row.validated:
         moment = date_time(row.validated)
         # `issued` is an instant: a day alone is said in words.
         if is_instant(moment):
-            resource["issued"] = moment
+            issued = f',"issued":"{moment}"'
         else:
             notes.append(f"Validation : {french_date(row.validated)}")
-    resource["performer"] = _performers(text(row.laboratory), text(row.validated_by)) or _PERFORMER
     unit = text(row.unit)
-    quantity = _quantity(row.value, unit)
     words = text(row.value_text)
-    if quantity is not None:
-        resource["valueQuantity"] = quantity
+    if quantity := _quantity(row.value, unit):
+        value = f',"valueQuantity":{quantity}'
         if words:
             notes.append(words)
-    elif words or text(row.value):
-        resource["valueString"] = " ".join(filter(None, (text(row.value), unit if text(row.value) else "", words)))
     else:
-        resource["dataAbsentReason"] = UNKNOWN_CONCEPT
-    if row.flag in _INTERPRETATION:
-        resource["interpretation"] = _INTERPRETATION[row.flag]
-    if notes:
-        resource["note"] = [{"text": note} for note in notes]
-    if method := text(row.method):
-        resource["method"] = {"text": method}
-    if specimen := text(row.specimen):
-        resource["specimen"] = {"type": "Specimen", "display": specimen}
-    if row.low or row.high:
-        low, high = _quantity(row.low, unit), _quantity(row.high, unit)
-        bounds: Json = {}
-        if low is not None:
-            bounds["low"] = low
-        if high is not None:
-            bounds["high"] = high
-        if bounds:
-            resource["referenceRange"] = [bounds]
-    return resource
+        value = _words(row, unit, words)
+    note = f',"note":{written([{"text": note} for note in notes])}' if notes else ""
+    method = f',"method":{{"text":{written(words)}}}' if row.method and (words := text(row.method)) else ""
+    specimen = ""
+    if row.specimen and (words := text(row.specimen)):
+        specimen = f',"specimen":{{"type":"Specimen","display":{written(words)}}}'
+    content = (
+        f'{_HEAD}{name}{_META}{number}],"status":"{_STATUS.get(row.status or "", "final")}","category":{_category(row.chapter, row.panel)}'
+        f',"code":{concept(row.label, row.code, row.system)},"subject":{subject.patient}'
+        f"{required_date('effectiveDateTime', row.measured)}{issued}"
+        f',"performer":{_performers(row.laboratory, row.validated_by)}{value}{_INTERPRETATION.get(row.flag, "")}{note}'
+        f"{method}{specimen}{_range(row.low, row.high, unit) if row.low or row.high else ''}}}"
+    )
+    return "Observation", name, content
 
 
-def line(row: Any) -> str:
-    """The row for a reader, unescaped."""
-    measured = f" ({french_date(row.measured)})" if row.measured else ""
-    value = f"{row.value} {row.unit or ''} " if row.value else ""
-    bounds = f" [{row.low or ''} - {row.high or ''}]" if row.low or row.high else ""
-    flag = f" {row.flag}" if row.flag else ""
-    return f"{text(row.label) or UNLABELLED} : {value}{row.value_text or ''}{flag}{bounds}{measured}"
+def line(row: Any) -> Written:
+    """The row for a reader."""
+    measured = f" ({day(row.measured)})" if row.measured else ""
+    value = f"{usual(row.value)} {usual(row.unit or '')} " if row.value else ""
+    words = shown(row.value_text) if row.value_text else ""
+    bounds = f" [{usual(row.low or '')} - {usual(row.high or '')}]" if row.low or row.high else ""
+    flag = f" {usual(row.flag)}" if row.flag else ""
+    return f"{label(row.label)} : {value}{words}{flag}{bounds}{measured}"

@@ -8,10 +8,10 @@ from transvase.exporters.fhir.contact import address, telecom
 from transvase.exporters.fhir.primitive import Json, text
 from transvase.exporters.fhir.release import FR_CORE_BASE, fr_core_profile, ips_profile
 from transvase.exporters.fhir.subject import resource_id, to
-from transvase.exporters.fhir.terminology import fixed, national
+from transvase.exporters.fhir.terminology import national
 from transvase.model.codes.facility_types import CODES as FACILITIES
 
-_IDNST = fixed(f"{FR_CORE_BASE}CodeSystem/fr-core-cs-v2-0203", "IDNST")
+_IDNST: Json = {"coding": [{"system": f"{FR_CORE_BASE}CodeSystem/fr-core-cs-v2-0203", "code": "IDNST"}]}
 STRUCTURES = "urn:oid:1.2.250.1.71.4.2.2"
 SOFTWARE = "Transvase"
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from transvase.exporters.fhir.contact import telecom
-from transvase.exporters.fhir.primitive import Json, text, written
+from transvase.exporters.fhir.primitive import Json, text
 from transvase.exporters.fhir.release import FR_CORE_BASE, fr_core_profile, ips_profile
 from transvase.exporters.fhir.subject import resource_id, to
-from transvase.exporters.fhir.terminology import fixed, national
+from transvase.exporters.fhir.terminology import national
 from transvase.model.codes.author_specialties import CODES as SPECIALTIES
 
-_IDNPS = fixed(f"{FR_CORE_BASE}CodeSystem/fr-core-cs-v2-0203", "IDNPS")
+_IDNPS: Json = {"coding": [{"system": f"{FR_CORE_BASE}CodeSystem/fr-core-cs-v2-0203", "code": "IDNPS"}]}
 PROFESSIONALS = "urn:oid:1.2.250.1.71.4.2.1"
-_PERSON = written({"profile": [ips_profile("Practitioner"), fr_core_profile("practitioner")]})
-_ROLE = written({"profile": [ips_profile("PractitionerRole"), fr_core_profile("practitioner-role")]})
+_PERSON: Json = {"profile": [ips_profile("Practitioner"), fr_core_profile("practitioner")]}
+_ROLE: Json = {"profile": [ips_profile("PractitionerRole"), fr_core_profile("practitioner-role")]}
 
 
 def practitioner(row: Any, practice_oid: str) -> Json:

@@ -7,16 +7,17 @@ Words that have no element of their own are categories; those that a row does no
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
-from transvase.exporters.fhir.absence import ERRONEOUS, UNKNOWN, period
-from transvase.exporters.fhir.primitive import Json, date_time, decimal, text, written
+from transvase.exporters.fhir.absence import period, required_date
+from transvase.exporters.fhir.primitive import Resource, Written, date_time, decimal, said, text, written
 from transvase.exporters.fhir.release import ips_profile
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import EDQM_OID, UCUM, concept
 
-_META = written({"profile": [ips_profile("MedicationRequest")]})
-_E_PRESCRIPTION = {"text": "Numéro d'ordonnance numérique (EPU)"}
+_META = f',"meta":{written({"profile": [ips_profile("MedicationRequest")]})}'
+_E_PRESCRIPTION = written({"text": "Numéro d'ordonnance numérique (EPU)"})
 _SERVICES = {"laboratory": "Biologie", "imaging": "Imagerie", "care": "Soins"}
 _OF_PRESCRIPTION = {
     "two_zones": "Ordonnance bizone",
@@ -45,135 +46,137 @@ def _status(line: Any, prescription: Any, day: str) -> str:
     return "active" if last >= day[: len(last)] else "completed"
 
 
-def request(line: Any, prescription: Any, subject: Subject) -> Json:
+def request(line: Any, prescription: Any, subject: Subject) -> Resource:
     """The resource of a prescription line, with what its prescription says."""
     if prescription.category == "medication":
         return _medication(line, prescription, subject)
     device = prescription.category == "device"
-    resource = _begun("DeviceRequest" if device else "ServiceRequest", line, prescription, subject)
-    resource["codeCodeableConcept" if device else "code"] = concept(line.label, line.code, line.system)
-    if device:
-        resource["groupIdentifier"] = _group(prescription, subject)
-    else:
-        resource["requisition"] = _group(prescription, subject)
-    _of_patient(resource, prescription, subject)
+    kind = "DeviceRequest" if device else "ServiceRequest"
+    name, begun = _begun(kind, line, prescription, subject)
+    coded = concept(line.label, line.code, line.system)
+    group = subject.identifier("prescription", prescription.key)
     notes = [text(line.dosage), text(line.duration), text(line.instruction), text(line.dispenser_instruction)]
     categories = _categories(line, prescription)
     if device:
         # R4 has no category here.
-        notes.extend(category["text"] for category in categories)
+        said_of = f',"codeCodeableConcept":{coded},"groupIdentifier":{group}'
+        notes += categories
+        category = ""
     else:
-        resource["category"] = [{"text": _SERVICES.get(prescription.category, "Autre prescription")}, *categories]
-    if wanted := period(line.start, line.stop):
-        resource["occurrencePeriod"] = wanted
-    if written_notes := [{"text": note} for note in notes if note]:
-        resource["note"] = written_notes
-    return resource
+        said_of = f',"code":{coded},"requisition":{group}'
+        category = f',"category":{_texts([_SERVICES.get(prescription.category, "Autre prescription"), *categories])}'
+    wanted = period(line.start, line.stop)
+    occurrence = f',"occurrencePeriod":{wanted}' if wanted else ""
+    kept = [note for note in notes if note]
+    note = f',"note":{_texts(kept)}' if kept else ""
+    return kind, name, f"{begun}{said_of}{_of_patient(prescription, subject)}{category}{occurrence}{note}}}"
 
 
-def _begun(kind: str, line: Any, prescription: Any, subject: Subject) -> Json:
-    identifiers = subject.identifier("prescription_line", line.key)
-    if number := text(prescription.e_prescription):
-        identifiers.append({"type": _E_PRESCRIPTION, "value": number})
-    resource: Json = {
-        "resourceType": kind,
-        "id": resource_id(subject.practice, "prescription_line", line.key),
-        "identifier": identifiers,
-        "status": _status(line, prescription, subject.day),
-        "intent": "order",
-    }
-    if prescription.urgent:
-        resource["priority"] = "urgent"
-    return resource
+def _texts(words: list[str]) -> Written:
+    """An array of concepts, or of annotations, in words."""
+    return written([{"text": one} for one in words])
 
 
-def _group(prescription: Any, subject: Subject) -> Json:
-    (number,) = subject.identifier("prescription", prescription.key)
-    return number
+def _begun(kind: str, line: Any, prescription: Any, subject: Subject) -> tuple[str, Written]:
+    name = resource_id(subject.practice, "prescription_line", line.key)
+    numbers = subject.identifier("prescription_line", line.key)
+    if prescription.e_prescription and (number := text(prescription.e_prescription)):
+        numbers += f',{{"type":{_E_PRESCRIPTION},"value":{written(number)}}}'
+    priority = ',"priority":"urgent"' if prescription.urgent else ""
+    return name, (
+        f'{{"resourceType":"{kind}","id":"{name}","identifier":[{numbers}]'
+        f',"status":"{_status(line, prescription, subject.day)}","intent":"order"{priority}'
+    )
 
 
-def _of_patient(resource: Json, prescription: Any, subject: Subject) -> None:
-    resource["subject"] = subject.patient
-    if encounter := subject.encounter(prescription.encounter):
-        resource["encounter"] = encounter
-    if signed := date_time(prescription.prescribed or ""):
-        resource["authoredOn"] = signed
-    else:
-        resource["_authoredOn"] = ERRONEOUS if prescription.prescribed else UNKNOWN
+def _of_patient(prescription: Any, subject: Subject) -> Written:
+    requester = ""
     if prescription.practitioner:
-        resource["requester"] = subject.professional(prescription.practitioner)
+        requester = f',"requester":{subject.professional(prescription.practitioner)}'
+    return (
+        f',"subject":{subject.patient}{subject.encounter(prescription.encounter)}'
+        f"{required_date('authoredOn', prescription.prescribed)}{requester}"
+    )
 
 
-def _categories(line: Any, prescription: Any) -> list[Json]:
-    said = [words for name, words in _OF_PRESCRIPTION.items() if getattr(prescription, name)]
-    said += [words for name, words in _OF_LINE.items() if getattr(line, name)]
-    return [{"text": words} for words in said]
+def _categories(line: Any, prescription: Any) -> list[str]:
+    said_of = [words for name, words in _OF_PRESCRIPTION.items() if getattr(prescription, name)]
+    return said_of + [words for name, words in _OF_LINE.items() if getattr(line, name)]
 
 
-def _medication(line: Any, prescription: Any, subject: Subject) -> Json:
-    resource = _begun("MedicationRequest", line, prescription, subject)
-    resource["meta"] = _META
-    if categories := _categories(line, prescription):
-        resource["category"] = categories
-    resource["medicationCodeableConcept"] = concept(line.label, line.code, line.system)
-    _of_patient(resource, prescription, subject)
-    resource["groupIdentifier"] = _group(prescription, subject)
-    length = _DURATION.fullmatch(line.duration or "")
-    if dosage := _dosage(line, bool(length)):
-        resource["dosageInstruction"] = [dosage]
-    if dispense := _dispense(line, prescription, length):
-        resource["dispenseRequest"] = dispense
+def _medication(line: Any, prescription: Any, subject: Subject) -> Resource:
+    name, begun = _begun("MedicationRequest", line, prescription, subject)
+    categories = _categories(line, prescription)
+    category = f',"category":{_texts(categories)}' if categories else ""
+    length = _DURATION.fullmatch(line.duration) if line.duration else None
+    instruction = _dosage(line, bool(length))
+    dosage = f',"dosageInstruction":[{instruction}]' if instruction else ""
+    substitution = note = ""
     if line.unsubstitutable is not None:
-        resource["substitution"] = {"allowedBoolean": not line.unsubstitutable}
-        if reason := text(line.unsubstitutable_reason):
-            resource["substitution"]["reason"] = {"text": reason}
-    if words := text(line.dispenser_instruction):
-        resource["note"] = [{"text": f"Consigne au dispensateur : {words}"}]
-    return resource
+        allowed = "false" if line.unsubstitutable else "true"
+        words = text(line.unsubstitutable_reason)
+        reason = f',"reason":{{"text":{written(words)}}}' if words else ""
+        substitution = f',"substitution":{{"allowedBoolean":{allowed}{reason}}}'
+    if line.dispenser_instruction and (words := text(line.dispenser_instruction)):
+        note = f',"note":{_texts([f"Consigne au dispensateur : {words}"])}'
+    content = (
+        f'{begun}{_META}{category},"medicationCodeableConcept":{concept(line.label, line.code, line.system)}'
+        f'{_of_patient(prescription, subject)},"groupIdentifier":{subject.identifier("prescription", prescription.key)}'
+        f"{dosage}{_dispense(line, prescription, length)}{substitution}{note}}}"
+    )
+    return "MedicationRequest", name, content
 
 
-def _dosage(line: Any, length: bool) -> Json:
-    dosage: Json = {}
-    if words := text(line.dosage):
-        dosage["text"] = words
-    if not length and (words := text(line.duration)):
-        dosage["additionalInstruction"] = [{"text": f"Durée : {words}"}]
-    if words := text(line.instruction):
-        dosage["patientInstruction"] = words
-    repeat: Json = {}
-    if bounds := period(line.start, line.stop):
-        repeat["boundsPeriod"] = bounds
+def _object(*members: Written) -> Written:
+    """The object of members that each stand after their comma; empty when there are none."""
+    inside = "".join(members)
+    return f"{{{inside[1:]}}}" if inside else ""
+
+
+def _dosage(line: Any, length: bool) -> Written:
+    more = ""
+    if not length and line.duration and (words := text(line.duration)):
+        more = f',"additionalInstruction":{_texts([f"Durée : {words}"])}'
+    bounds = period(line.start, line.stop)
+    repeat = _object(f',"boundsPeriod":{bounds}' if bounds else "", _frequency(line))
+    timing = f',"timing":{{"repeat":{repeat}}}' if repeat else ""
+    route = f',"route":{concept(line.route, line.route_code, EDQM_OID)}' if line.route or line.route_code else ""
+    dose = _quantity(line.dose, line.dose_unit)
+    rate = f',"doseAndRate":[{{"doseQuantity":{dose}}}]' if dose else ""
+    return _object(said("text", line.dosage), more, said("patientInstruction", line.instruction), timing, route, rate)
+
+
+def _frequency(line: Any) -> Written:
+    if not line.period_unit or line.frequency is None or not 0 < line.frequency <= _MOST:
+        return ""
     every = decimal(line.period)
-    positive = every is not None and not (line.period or "").startswith("-")
-    if positive and line.period_unit and line.frequency is not None and 0 < line.frequency <= _MOST:
-        repeat |= {"frequency": line.frequency, "period": every, "periodUnit": line.period_unit}
-    if repeat:
-        dosage["timing"] = {"repeat": repeat}
-    if line.route or line.route_code:
-        dosage["route"] = concept(line.route, line.route_code, EDQM_OID)
-    if dose := _quantity(line.dose, line.dose_unit):
-        dosage["doseAndRate"] = [{"doseQuantity": dose}]
-    return dosage
+    if every is None or every.startswith("-"):
+        return ""
+    return f',"frequency":{line.frequency:d},"period":{every},"periodUnit":{written(line.period_unit)}'
 
 
-def _dispense(line: Any, prescription: Any, length: re.Match[str] | None) -> Json:
-    dispense: Json = {}
-    if validity := period(None, prescription.valid_until):
-        dispense["validityPeriod"] = validity
+def _dispense(line: Any, prescription: Any, length: re.Match[str] | None) -> Written:
+    validity = period(None, prescription.valid_until)
+    repeats = ""
     if line.renewals is not None and 0 <= line.renewals <= _MOST:
-        dispense["numberOfRepeatsAllowed"] = line.renewals
-    if quantity := _quantity(line.quantity, line.quantity_unit):
-        dispense["quantity"] = quantity
+        repeats = f',"numberOfRepeatsAllowed":{line.renewals:d}'
+    quantity = _quantity(line.quantity, line.quantity_unit)
+    supply = ""
     if length:
-        number = decimal(length[1])
-        unit = {"unit": length[2], "system": UCUM, "code": _DURATION_UNITS[length[2][0]]}
-        dispense["expectedSupplyDuration"] = {"value": number, **unit}
-    return dispense
+        unit = written({"unit": length[2], "system": UCUM, "code": _DURATION_UNITS[length[2][0]]})
+        supply = f',"expectedSupplyDuration":{{"value":{decimal(length[1])},{unit[1:]}'
+    dispense = _object(
+        f',"validityPeriod":{validity}' if validity else "",
+        repeats,
+        f',"quantity":{quantity}' if quantity else "",
+        supply,
+    )
+    return f',"dispenseRequest":{dispense}' if dispense else ""
 
 
-def _quantity(value: str | None, unit: str | None) -> Json:
+# Doses and numbers of boxes recur from patient to patient.
+@lru_cache(maxsize=1 << 13)
+def _quantity(value: str | None, unit: str | None) -> Written:
     """Empty when the value is no number: the dosage in words has it then."""
     number = decimal(value)
-    if number is None:
-        return {}
-    return {"value": number, "unit": text(unit)} if text(unit) else {"value": number}
+    return f'{{"value":{number}{said("unit", unit)}}}' if number is not None else ""

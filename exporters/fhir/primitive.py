@@ -1,4 +1,5 @@
-"""Canonical text to FHIR primitives: strings, codes, dates of reduced precision, decimals with their digits.
+"""Canonical text to FHIR primitives: strings, codes, dates of reduced precision, decimals with their digits; and the JSON text that
+resources are written in.
 
 What FHIR cannot hold becomes an empty result here; saying why it is absent belongs to `absence`.
 """
@@ -15,6 +16,11 @@ import orjson
 from transvase.model.clock import parse, zone
 
 Json = dict[str, Any]
+# JSON text with one character for each byte of its UTF-8, so that parts are joined at the price of ASCII and become bytes in one copy. Only
+# `written` makes some from values; a literal beside it is ASCII.
+Written = str
+# A resource: its type, its name, its JSON text.
+Resource = tuple[str, str, Written]
 
 # What a resource cannot hold once written as XML, FHIR's other syntax: section 2.2 of XML 1.0.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -24,9 +30,24 @@ _NUMBER = re.compile(r"(-?)0*([0-9]+(?:\.[0-9]+)?)")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def written(value: Any) -> orjson.Fragment:
-    """A part that many resources share, in its JSON form: encoded once, and nobody can change it through one of them."""
-    return orjson.Fragment(orjson.dumps(value))
+def written(value: Any) -> Written:
+    """The JSON text of a value."""
+    return orjson.dumps(value).decode("latin-1")
+
+
+def encoded(parts: Written) -> bytes:
+    """The bytes of JSON text."""
+    return parts.encode("latin-1")
+
+
+def resource(value: Json) -> Resource:
+    """The resource of a dict, for those that a practice has few of."""
+    return value["resourceType"], value["id"], written(value)
+
+
+def said(name: str, value: str | None) -> Written:
+    """The member `name` of an object, after its comma, when the value is not blank; else nothing."""
+    return f',"{name}":{written(words)}' if value and (words := text(value)) else ""
 
 
 def text(value: str | None) -> str:
@@ -59,15 +80,15 @@ def is_instant(value: str) -> bool:
     return True
 
 
-def decimal(value: str | None) -> orjson.Fragment | None:
+def decimal(value: str | None) -> Written | None:
     """The number with the digits it was written with: 1.10 stays 1.10, 007.5 loses what JSON forbids; None when not a number.
 
-    A fragment enters the document unchecked, so nothing but a JSON number gets out of here.
+    It enters the document unchecked, so nothing but a JSON number gets out of here.
     """
     if not value:
         return None
     match = _NUMBER.fullmatch(value)
-    return orjson.Fragment(match[1] + match[2]) if match else None
+    return match[1] + match[2] if match else None
 
 
 @lru_cache(maxsize=1 << 14)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from transvase.exporters.fhir.absence import put_date
+from transvase.exporters.fhir.absence import dated
 from transvase.exporters.fhir.contact import telecom
-from transvase.exporters.fhir.primitive import Json, text, written
+from transvase.exporters.fhir.primitive import Json, Resource, Written, text, written
 from transvase.exporters.fhir.subject import Subject, resource_id
 from transvase.exporters.fhir.terminology import HL7
 
 
-def _relation(system: str, code: str, words: str) -> Any:
+def _relation(system: str, code: str, words: str) -> Written:
     return written({"coding": [{"system": f"{HL7}{system}", "code": code}], "text": words})
 
 
@@ -24,28 +24,24 @@ _RELATIONS = {
     "trusted": written({"text": "Personne de confiance"}),
     "other": written({"text": "Autre proche"}),
 }
-_REPRESENTATIVE = written({"text": "Représentant légal"})
+_REPRESENTATIVE = f",{written({'text': 'Représentant légal'})}"
 
 
-def related_person(row: Any, subject: Subject) -> Json:
+def related_person(row: Any, subject: Subject) -> Resource:
     """The resource of a row."""
-    resource: Json = {
-        "resourceType": "RelatedPerson",
-        "id": resource_id(subject.practice, "related_person", row.key),
-        "identifier": subject.identifier("related_person", row.key),
-        "patient": subject.patient,
-        "relationship": [_RELATIONS.get(row.role, _RELATIONS["other"])],
-    }
-    if row.legal_representative:
-        resource["relationship"].append(_REPRESENTATIVE)
-    name: Json = {}
+    resource = resource_id(subject.practice, "related_person", row.key)
+    relation = _RELATIONS.get(row.role, _RELATIONS["other"]) + (_REPRESENTATIVE if row.legal_representative else "")
+    parts: Json = {}
     if family := text(row.family):
-        name["family"] = family
+        parts["family"] = family
     if given := text(row.given):
-        name["given"] = [given]
-    if name:
-        resource["name"] = [name]
-    if contacts := telecom((row.phone, "phone", "")):
-        resource["telecom"] = contacts
-    put_date(resource, "birthDate", row.birth_date)
-    return resource
+        parts["given"] = [given]
+    name = f',"name":[{written(parts)}]' if parts else ""
+    contacts = telecom((row.phone, "phone", ""))
+    telecoms = f',"telecom":{written(contacts)}' if contacts else ""
+    content = (
+        f'{{"resourceType":"RelatedPerson","id":"{resource}","identifier":[{subject.identifier("related_person", row.key)}]'
+        f',"patient":{subject.patient},"relationship":[{relation}]{name}{telecoms}'
+        f"{dated('birthDate', row.birth_date)}}}"
+    )
+    return "RelatedPerson", resource, content

@@ -4,47 +4,46 @@ from __future__ import annotations
 
 from typing import Any
 
-from transvase.exporters.fhir.absence import DENIED, UNLABELLED, put_required_date
-from transvase.exporters.fhir.primitive import Json, french_date, text, written
+from transvase.exporters.fhir.absence import DENIED, required_date
+from transvase.exporters.fhir.narrative import day, label, shown
+from transvase.exporters.fhir.primitive import Resource, Written, text, written
 from transvase.exporters.fhir.release import ips_profile
-from transvase.exporters.fhir.subject import Subject, resource_id
-from transvase.exporters.fhir.terminology import HL7, LOINC, concept_beside, fixed
+from transvase.exporters.fhir.subject import Subject
+from transvase.exporters.fhir.terminology import HL7, LOINC, concept, fixed
 
-_TOBACCO_META = written({"profile": [ips_profile("Observation-tobaccouse")]})
-_CATEGORY = written([fixed(f"{HL7}observation-category", "social-history")])
+_HEAD = '{"resourceType":"Observation","id":"'
+_META = '","identifier":['
+_TOBACCO_META = f'","meta":{written({"profile": [ips_profile("Observation-tobaccouse")]})},"identifier":['
+_CATEGORY = f"[{fixed(f'{HL7}observation-category', 'social-history')}]"
 # The other categories hold too many different facts for one LOINC code.
-_LOINC: dict[str, tuple[Json, ...]] = {
-    "tobacco": ({"system": LOINC, "code": "72166-2"},),
-    "alcohol": ({"system": LOINC, "code": "11331-6"},),
-    "occupational": ({"system": LOINC, "code": "11341-5"},),
+_LOINC = {
+    category: (written({"system": LOINC, "code": code}),)
+    for category, code in (("tobacco", "72166-2"), ("alcohol", "11331-6"), ("occupational", "11341-5"))
 }
 _YES = written({"coding": [{"system": f"{HL7}v2-0136", "code": "Y"}], "text": "Oui"})
 _NO_CODING = written({"system": f"{HL7}v2-0136", "code": "N"})
-_NO = written({"coding": [_NO_CODING], "text": "Non : absence affirmée"})
+_NO = f'{{"coding":[{_NO_CODING}],"text":{written("Non : absence affirmée")}}}'
 
 
-def observation(row: Any, subject: Subject) -> Json:
+def observation(row: Any, subject: Subject, name: str, number: Written) -> Resource:
     """The resource of an affirmed or denied row: its value as recorded, or yes; for a denied one, no, with its value as text."""
-    resource: Json = {"resourceType": "Observation", "id": resource_id(subject.practice, "risk_factor", row.key)}
-    if row.category == "tobacco":
-        resource["meta"] = _TOBACCO_META
-    resource["identifier"] = subject.identifier("risk_factor", row.key)
-    resource["status"] = "final"
-    resource["category"] = _CATEGORY
-    resource["code"] = concept_beside(row.label, None, None, *_LOINC.get(row.category, ()))
-    resource["subject"] = subject.patient
-    put_required_date(resource, "effectiveDateTime", row.recorded)
-    value = text(row.value)
+    meta = _TOBACCO_META if row.category == "tobacco" else _META
+    code = concept(row.label, None, None, *_LOINC.get(row.category, ()))
+    words = text(row.value)
     if row.assertion == DENIED:
-        resource["valueCodeableConcept"] = {"coding": [_NO_CODING], "text": value} if value else _NO
+        value = f'{{"coding":[{_NO_CODING}],"text":{written(words)}}}' if words else _NO
     else:
-        resource["valueCodeableConcept"] = {"text": value} if value else _YES
-    return resource
+        value = f'{{"text":{written(words)}}}' if words else _YES
+    content = (
+        f'{_HEAD}{name}{meta}{number}],"status":"final","category":{_CATEGORY},"code":{code},"subject":{subject.patient}'
+        f'{required_date("effectiveDateTime", row.recorded)},"valueCodeableConcept":{value}}}'
+    )
+    return "Observation", name, content
 
 
-def line(row: Any) -> str:
-    """The row for a reader, unescaped."""
-    words = text(row.label) or UNLABELLED
+def line(row: Any) -> Written:
+    """The row for a reader."""
+    words = label(row.label)
     if row.value:
-        words += f" : {row.value}"
-    return f"{words} ({french_date(row.recorded)})" if row.recorded else words
+        words += f" : {shown(row.value)}"
+    return f"{words} ({day(row.recorded)})" if row.recorded else words

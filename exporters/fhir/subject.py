@@ -8,29 +8,37 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from orjson import Fragment
-
-from transvase.exporters.fhir.primitive import Json, text, written
+from transvase.exporters.fhir.primitive import Json, Written, text, written
 
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 @lru_cache(maxsize=4096)
-def _seed(practice_oid: str, table: str) -> Any:
+def _table(practice_oid: str, table: str) -> tuple[Any, Written]:
+    """What the names, and what the identifiers, of all rows of a table begin with."""
     namespace = uuid.uuid5(uuid.NAMESPACE_OID, practice_oid)
-    return hashlib.sha1(namespace.bytes + f"{table}/".encode(), usedforsecurity=False)
+    seed = hashlib.sha1(namespace.bytes + f"{table}/".encode(), usedforsecurity=False)
+    return seed, f'{{"system":{written(f"urn:oid:{practice_oid}")},"value":"{table}/'
+
+
+def names(practice_oid: str, table: str, keys: Iterable[str]) -> list[str]:
+    """UUIDs of the rows `keys` of `table`: `uuid5(uuid5(NAMESPACE_OID, practice_oid), "table/key")`, six times faster."""
+    copy, found = _table(practice_oid, table)[0].copy, []
+    for key in keys:
+        digest = copy()
+        digest.update(key.encode())
+        h = digest.hexdigest()
+        found.append(f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}")
+    return found
 
 
 def resource_id(practice_oid: str, table: str, key: str) -> str:
-    """UUID of the row `key` of `table`: `uuid5(uuid5(NAMESPACE_OID, practice_oid), "table/key")`, six times faster."""
-    digest = _seed(practice_oid, table).copy()
-    digest.update(key.encode())
-    h = digest.hexdigest()
-    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
+    """UUID of the row `key` of `table`, see `names`."""
+    return names(practice_oid, table, (key,))[0]
 
 
 def to(kind: str, name: str, relative: bool = False) -> Json:
@@ -39,8 +47,14 @@ def to(kind: str, name: str, relative: bool = False) -> Json:
     return {"reference": f"{kind}/{name}" if relative else f"urn:uuid:{name}"}
 
 
+def _within(key: str) -> Written:
+    """A key, as it stands in a JSON string."""
+    return written(text(key))[1:-1]
+
+
 class Subject:
-    """The references that the resources of one document share. `professionals` fills with those that a row named."""
+    """The references that the resources of one document share; `name` is that of the patient's resource, `professionals` fills with those
+    that a row named."""
 
     __slots__ = (
         "_practitioners",
@@ -48,6 +62,7 @@ class Subject:
         "day",
         "encounters",
         "french",
+        "name",
         "patient",
         "practice",
         "professionals",
@@ -74,22 +89,30 @@ class Subject:
         self.system = f"urn:oid:{practice}"
         self.day = day
         self.french = french
-        self.patient = written(to("Patient", resource_id(practice, "patient", patient), relative))
+        self.name = resource_id(practice, "patient", patient)
+        self.patient = f'{{"reference":"{"Patient/" if relative else "urn:uuid:"}{self.name}"}}'
         self.professionals: list[Any] = []
         self._practitioners = practitioners
-        self._references: dict[str, Fragment] = {}
+        self._references: dict[str, Written] = {}
 
-    def identifier(self, table: str, key: str) -> list[Json]:
-        """The key of the source row, so that a resource leads back to it."""
-        return [{"system": self.system, "value": f"{table}/{text(key)}"}]
+    def identifiers(self, table: str, keys: Iterable[str]) -> list[Written]:
+        """The Identifiers of source rows, so that a resource leads back to them."""
+        begun = _table(self.practice, table)[1]
+        # Most keys are numbers, which nothing can change.
+        return [f'{begun}{key if key.isalnum() and key.isascii() else _within(key)}"}}' for key in keys]
 
-    def encounter(self, key: str | None) -> Json | None:
-        """Reference to an encounter that stands beside the resources, else None."""
+    def identifier(self, table: str, key: str) -> Written:
+        """As `identifiers`, of one row."""
+        return self.identifiers(table, (key,))[0]
+
+    def encounter(self, key: str | None) -> Written:
+        """The member that refers to an encounter that stands beside the resources, after its comma; else nothing."""
         if not key or key not in self.encounters:
-            return None
-        return to("Encounter", resource_id(self.practice, "encounter", key), self.relative)
+            return ""
+        name = resource_id(self.practice, "encounter", key)
+        return f',"encounter":{written(to("Encounter", name, self.relative))}'
 
-    def professional(self, key: str) -> Fragment:
+    def professional(self, key: str) -> Written:
         """Reference to the role of a professional of the practice; to their local number alone when the record lacks them."""
         reference = self._references.get(key)
         if reference is None:

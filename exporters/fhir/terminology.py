@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from orjson import Fragment
-
 from transvase.exporters.fhir.absence import UNKNOWN_CODING
-from transvase.exporters.fhir.primitive import Json, code, text, written
+from transvase.exporters.fhir.primitive import Json, Written, code, text, written
 from transvase.model.codes.code import Code, SpecialtyCode
 from transvase.model.identifiers import is_oid
 
@@ -53,24 +51,19 @@ def national(entry: Code | SpecialtyCode) -> Json:
 
 # A practice writes the same drugs, tests and diagnoses for all its patients. The cache is bounded: some megabytes.
 @lru_cache(maxsize=1 << 14)
-def concept(label: str | None, recorded: str | None, system: str | None) -> Fragment:
-    """CodeableConcept of a row: the code as recorded, and the label as text."""
-    return written(concept_beside(label, recorded, system))
-
-
-def concept_beside(label: str | None, recorded: str | None, system: str | None, *beside: Json | Fragment) -> Json:
-    """As `concept`, with the codings `beside` after the recorded one."""
-    coding: list[Json | Fragment] = []
+def concept(label: str | None, recorded: str | None, system: str | None, *beside: Written) -> Written:
+    """CodeableConcept of a row: the code as recorded, the codings `beside`, and the label as text."""
+    coding: list[Written] = []
     if recorded and (value := code(recorded)):
         uri = system_uri(system) if system else ""
-        coding.append({"system": uri, "code": value} if uri else {"code": value})
+        coding.append(written({"system": uri, "code": value} if uri else {"code": value}))
     coding.extend(beside)
-    words = text(label)
-    if words:
-        return {"coding": coding, "text": words} if coding else {"text": words}
-    return {"coding": coding or [UNKNOWN_CODING]}
+    codings = ",".join(coding)
+    if words := text(label):
+        return f'{{"coding":[{codings}],"text":{written(words)}}}' if coding else f'{{"text":{written(words)}}}'
+    return f'{{"coding":[{codings or UNKNOWN_CODING}]}}'
 
 
-def fixed(system: str, value: str) -> Fragment:
+def fixed(system: str, value: str) -> Written:
     """CodeableConcept of one code that a specification defines; made once per module."""
     return written({"coding": [{"system": system, "code": value}]})

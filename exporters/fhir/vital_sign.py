@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from transvase.exporters.fhir.absence import UNKNOWN_CONCEPT, UNLABELLED, put_required_date
-from transvase.exporters.fhir.primitive import Json, code, date_time, decimal, french_date, text, written
+from transvase.exporters.fhir.absence import UNKNOWN_CONCEPT, required_date
+from transvase.exporters.fhir.narrative import day, label, shown, usual
+from transvase.exporters.fhir.primitive import Json, Resource, Written, code, date_time, decimal, text, written
 from transvase.exporters.fhir.release import core_profile, fr_core_profile
-from transvase.exporters.fhir.subject import Subject, resource_id
+from transvase.exporters.fhir.subject import Subject
 from transvase.exporters.fhir.terminology import HL7, LOINC, UCUM, fixed
 
 SYSTOLIC, DIASTOLIC, _PANEL = "8480-6", "8462-4", "85354-9"
@@ -50,11 +51,18 @@ _SIGNS = {
     "9279-1": _sign("resprate", "resp-rate", "9279-1", "/min"),
     "9843-4": _sign("headcircum", "head-circum", "9843-4", "cm", "[in_i]"),
 }
-_CATEGORY = written([fixed(f"{HL7}observation-category", "vital-signs")])
+_CATEGORY = f"[{fixed(f'{HL7}observation-category', 'vital-signs')}]"
 _PANEL_CODE = written({"coding": [{"system": LOINC, "code": _PANEL}], "text": "Pression artérielle"})
-_BARE = written({"profile": [core_profile("vitalsigns")]})
+_PRESSURE_SHOWN = shown("Pression artérielle : ")
+
+
+def _meta(*profiles: str) -> Written:
+    return f',"meta":{written({"profile": profiles})}'
+
+
+_BARE = _meta(core_profile("vitalsigns"))
 _METAS = {
-    (sign.core, french): written({"profile": [sign.core, sign.french] if french else [sign.core]})
+    (sign.core, french): _meta(sign.core, sign.french) if french else _meta(sign.core)
     for sign in (*_SIGNS.values(), _PRESSURE)
     for french in (False, True)
 }
@@ -80,93 +88,84 @@ def measures(rows: Sequence[Any]) -> list[tuple[Any, ...]]:
     return found
 
 
+class _Quantity(NamedTuple):
+    """The member of a measure's value, and its UCUM unit (empty when there is none)."""
+
+    member: Written
+    unit: str
+
+
 # Weights, heights and pressures recur from patient to patient.
 @lru_cache(maxsize=1 << 14)
-def _quantity(value: str | None, unit: str | None) -> tuple[str, Any, str]:
-    """Element name, value and UCUM unit (empty when there is none) of a measure; shared, never to be changed."""
-    number, written = decimal(value), text(unit)
+def _quantity(value: str | None, unit: str | None) -> _Quantity:
+    number, named = decimal(value), text(unit)
     if number is None:
-        words = f"{text(value)} {written}".strip()
-        return ("valueString", words, "") if text(value) else ("dataAbsentReason", UNKNOWN_CONCEPT, "")
-    if not written:
-        return "valueQuantity", {"value": number}, ""
-    if code(written) != written or " " in written:
-        return "valueQuantity", {"value": number, "unit": written}, ""
-    return "valueQuantity", {"value": number, "unit": written, "system": UCUM, "code": written}, written
+        words = f"{text(value)} {named}".strip()
+        absent = f'"dataAbsentReason":{UNKNOWN_CONCEPT}'
+        return _Quantity(f'"valueString":{written(words)}' if text(value) else absent, "")
+    if not named:
+        return _Quantity(f'"valueQuantity":{{"value":{number}}}', "")
+    quantity = f'"valueQuantity":{{"value":{number},"unit":{written(named)}'
+    if code(named) != named or " " in named:
+        return _Quantity(f"{quantity}}}", "")
+    return _Quantity(f'{quantity},"system":"{UCUM}","code":{written(named)}}}', named)
 
 
-def _component(loinc: str, row: Any) -> tuple[Json, str]:
-    name, value, unit = _quantity(row.value, row.unit)
-    component: Json = {"code": {"coding": [{"system": LOINC, "code": loinc}]}, name: value}
+@lru_cache(maxsize=1 << 10)
+def _code(recorded: str | None, label: str | None) -> Written:
+    """CodeableConcept of a sign, with the code that its profile requires beside a more specific one."""
+    kept, sign = code(recorded), _SIGNS.get(recorded or "")
+    codes = [kept] if kept else []
+    if sign is not None and sign.loinc != kept:
+        codes.append(sign.loinc)
+    concept: Json = {"coding": [{"system": LOINC, "code": one} for one in codes]} if codes else {}
+    if words := text(label):
+        concept["text"] = words
+    return written(concept) if concept else UNKNOWN_CONCEPT
+
+
+def _component(loinc: str, row: Any) -> tuple[Written, str]:
+    coded: Json = {"coding": [{"system": LOINC, "code": loinc}]}
+    if row is None:
+        return f'{{"code":{written(coded)},"dataAbsentReason":{UNKNOWN_CONCEPT}}}', ""
     if words := text(row.label):
-        component["code"]["text"] = words
-    return component, unit
+        coded["text"] = words
+    member, unit = _quantity(row.value, row.unit)
+    return f'{{"code":{written(coded)},{member}}}', unit
 
 
-def observation(rows: tuple[Any, ...], subject: Subject) -> Json:
+def observation(rows: tuple[Any, ...], subject: Subject, name: str, number: Written) -> Resource:
     """The resource of a measure made by `measures`. A profile is claimed when unit and date are what it requires (to the day)."""
     first = rows[0]
-    key = first.key
-    resource: Json = {
-        "resourceType": "Observation",
-        "id": resource_id(subject.practice, "vital_sign", key),
-        "meta": _BARE,
-        "identifier": subject.identifier("vital_sign", key),
-        "status": "final",
-        "category": _CATEGORY,
-    }
-    measured = first.measured or ""
-    dated = len(measured) >= 10 and bool(date_time(measured))
     if first.code in (SYSTOLIC, DIASTOLIC):
-        resource["identifier"] = [
-            identifier for row in rows for identifier in subject.identifier("vital_sign", row.key)
-        ]
-        resource["code"] = _PANEL_CODE
         by_code = {row.code: row for row in rows}
-        components, units = [], set()
-        for loinc in (SYSTOLIC, DIASTOLIC):
-            if loinc in by_code:
-                component, unit = _component(loinc, by_code[loinc])
-                units.add(unit)
-            else:
-                component = {
-                    "code": {"coding": [{"system": LOINC, "code": loinc}]},
-                    "dataAbsentReason": UNKNOWN_CONCEPT,
-                }
-            components.append(component)
+        components = {loinc: _component(loinc, by_code.get(loinc)) for loinc in (SYSTOLIC, DIASTOLIC)}
         sign: _Sign | None = _PRESSURE
-        fits = units <= _PRESSURE.units
-        value: Any = components
-        name = "component"
+        fits = all(components[loinc][1] in _PRESSURE.units for loinc in by_code)
+        coded, member = _PANEL_CODE, f'"component":[{",".join(component for component, _ in components.values())}]'
     else:
         sign = _SIGNS.get(first.code)
-        name, value, unit = _quantity(first.value, first.unit)
+        member, unit = _quantity(first.value, first.unit)
         fits = sign is not None and unit in sign.units
-        recorded = code(first.code)
-        coding = [{"system": LOINC, "code": recorded}] if recorded else []
-        if sign is not None and sign.loinc != recorded:
-            coding.append({"system": LOINC, "code": sign.loinc})
-        words = text(first.label)
-        concept: Json = {"coding": coding} if coding else {}
-        if words:
-            concept["text"] = words
-        resource["code"] = concept or UNKNOWN_CONCEPT
-    if not dated:
-        del resource["meta"]
-    elif fits and sign is not None:
-        resource["meta"] = _METAS[sign.core, subject.french]
-    resource["subject"] = subject.patient
-    if encounter := subject.encounter(first.encounter):
-        resource["encounter"] = encounter
-    put_required_date(resource, "effectiveDateTime", first.measured)
-    resource[name] = value
-    return resource
-
-
-def line(rows: tuple[Any, ...]) -> str:
-    """The measure for a reader, unescaped."""
-    first = rows[0]
-    measured = f" ({french_date(first.measured)})" if first.measured else ""
+        coded = _code(first.code, first.label)
+    measured = first.measured or ""
+    meta = ""
+    if len(measured) >= 10 and date_time(measured):
+        meta = _METAS[sign.core, subject.french] if fits and sign is not None else _BARE
     if len(rows) == 2:
-        return f"Pression artérielle : {first.value} / {rows[1].value} {first.unit or ''}{measured}"
-    return f"{text(first.label) or UNLABELLED} : {first.value} {first.unit or ''}{measured}"
+        number += f",{subject.identifier('vital_sign', rows[1].key)}"
+    content = (
+        f'{{"resourceType":"Observation","id":"{name}"{meta},"identifier":[{number}],"status":"final","category":{_CATEGORY},"code":{coded},"subject":{subject.patient}'
+        f"{subject.encounter(first.encounter)}{required_date('effectiveDateTime', first.measured)},{member}}}"
+    )
+    return "Observation", name, content
+
+
+def line(rows: tuple[Any, ...]) -> Written:
+    """The measure for a reader."""
+    first = rows[0]
+    measured = f" ({day(first.measured)})" if first.measured else ""
+    unit = usual(first.unit or "")
+    if len(rows) == 2:
+        return f"{_PRESSURE_SHOWN}{usual(first.value)} / {usual(rows[1].value)} {unit}{measured}"
+    return f"{label(first.label)} : {usual(first.value)} {unit}{measured}"

@@ -126,6 +126,30 @@ def test_exporting_what_was_imported_gives_the_same_archive(practice, imported, 
     assert hashlib.sha256(again.read_bytes()).hexdigest() == practice.facts["sha256"]
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["as it came", "from the required part alone"])
+def test_the_archive_with_its_optional_folders_comes_back_the_same(small, tmp_path, kept):
+    """VIEWER/, PARQUET/ and FHIR/ are made of the tables, and an import does not look at them."""
+
+    def export(work: Path, out: Path) -> Path:
+        job = portability.job_of(
+            work, {}, CLOCK, "Transvase 0.1.0", None, "Europe/Paris", viewer=True, parquet=True, fhir=True
+        )
+        return out / portability.export(job, out, CONTACT, workers=1)["archive"]
+
+    first = export(small.work, tmp_path / "first")
+    with zipfile.ZipFile(first) as outer:
+        members = {n: outer.read(n) for n in outer.namelist()}
+    folders = {n.split("/")[0] for n in members if "/" in n} - {"DOCUMENTATION"}
+    assert folders == {"VIEWER", "PARQUET", "FHIR"}
+    given_back = first
+    if not kept:
+        required = {n: d for n, d in members.items() if n.split("/")[0] not in folders}
+        given_back = rebuilt(required, tmp_path / first.name)
+    assert import_archive(given_back, tmp_path / "work", clock=CLOCK).unread == []
+    judge(tmp_path / "work", clock=CLOCK, environment="sandbox")
+    assert export(tmp_path / "work", tmp_path / "again").read_bytes() == first.read_bytes()
+
+
 def test_importing_again_changes_nothing_and_mends_a_spoilt_body(practice, imported):
     before = {p.name: p.read_bytes() for p in (imported / "canonical").iterdir()}
     spoilt = next(p for p in (imported / "bodies").glob("*/*") if p.stat().st_size)

@@ -261,6 +261,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     return judged(practice(tmp_path_factory.mktemp("cases"), *rows))
 
 
+@pytest.mark.requirement("DMP-33", "INS-07", "INS-09", "INS-10", "INS-12", "INS-13")
 @pytest.mark.parametrize(("number", "one"), enumerate(CASES, 1), ids=[c.name for c in CASES])
 def test_what_stands_against_a_document(together: Judged, number: int, one: Case) -> None:
     patient, document = f"P{number:03d}_1", f"D{number:03d}_1"
@@ -372,6 +373,7 @@ def test_an_absent_matricule_is_shared_by_nobody(tmp_path: Path, absent: str | N
     assert found.rules("patient", "P1") == found.rules("patient", "P2") == {"INS-EMPTY": B, "RNIV-STATUS": B}
 
 
+@pytest.mark.requirement("INS-15")
 def test_a_filler_is_nobodys_matricule(tmp_path: Path) -> None:
     filler = "111111111111120"
     rows = (a_patient("P1", ins=filler), a_patient("P2", ins=filler, birth_family="DURAND"))
@@ -462,6 +464,7 @@ BIRTHS = [
 ]
 
 
+@pytest.mark.requirement("INS-14")
 def test_a_place_in_force_at_the_birth(tmp_path: Path) -> None:
     (tmp_path / "cog.csv").write_text(COG, encoding="utf-8")
     rows = [
@@ -475,6 +478,7 @@ def test_a_place_in_force_at_the_birth(tmp_path: Path) -> None:
     assert judged(work).carrying("RNIV-PLACE-DATE") == set()
 
 
+@pytest.mark.requirement("INS-14")
 def test_a_birth_before_the_table_begins_is_judged_at_its_first_day(tmp_path: Path) -> None:
     text = "code,start,end\n20004,1943-01-01,1975-12-31\n2A004,1976-01-01,\n54999,1950-01-01,\n"
     (tmp_path / "cog.csv").write_text(text, encoding="utf-8")
@@ -563,6 +567,7 @@ def test_totals_add_up_to_the_documents(together: Judged) -> None:
 # Choices of the operator.
 
 
+@pytest.mark.requirement("DMP-62")
 @pytest.mark.parametrize(
     ("created", "cut_off", "outcome"),
     [
@@ -583,6 +588,7 @@ def test_a_cut_off_date_settles_the_unknown_history(
     assert found.decisions["D2"]["outcome"] == "adopted"
 
 
+@pytest.mark.requirement("DMP-62")
 @pytest.mark.parametrize(("chosen", "outcome", "severity"), [(False, "before_obligation", B), (True, "to_send", W)])
 def test_feeding_the_history_is_an_explicit_choice(tmp_path: Path, chosen: bool, outcome: str, severity: str) -> None:
     rows = (a_patient(), a_document(act="2020-05-04"), a_document("D2", act="2020-05-04", type_code=VISIT))
@@ -628,6 +634,7 @@ STATUSES = [
 ]
 
 
+@pytest.mark.requirement("INS-05", "INS-06", "INS-07")
 @pytest.mark.parametrize(("insi", "document", "doubtful", "fictitious", "matricule", "status"), STATUSES)
 @pytest.mark.parametrize("absent", [None, ""], ids=["null", "empty"])
 def test_status(tmp_path: Path, insi: Any, document: Any, doubtful: Any, fictitious: Any, matricule: bool, status: str, absent: Any) -> None:  # fmt: skip
@@ -647,6 +654,7 @@ def test_status(tmp_path: Path, insi: Any, document: Any, doubtful: Any, fictiti
 # Environments (sheet ins-identity, sections 2 and 8).
 
 
+@pytest.mark.requirement("DMP-20", "INS-04")
 @pytest.mark.parametrize(
     ("environment", "accepted"),
     [("production", {NIR_OID, NIA_OID}), ("test", {TEST_OID}), ("sandbox", {TEST_OID})],
@@ -664,6 +672,7 @@ def test_oids_that_an_environment_accepts(tmp_path: Path, environment: str, acce
     assert found.carrying("INS-OID") == {f"P{n}" for n, oid in enumerate(oids, 1) if oid not in accepted}
 
 
+@pytest.mark.requirement("INS-16")
 @pytest.mark.parametrize(
     ("environment", "oid", "severity", "outcome"),
     [
@@ -680,6 +689,7 @@ def test_a_wrong_key(tmp_path: Path, environment: str, oid: str, severity: str, 
     assert found.decisions["D1"]["outcome"] == outcome
 
 
+@pytest.mark.requirement("INS-16")
 def test_only_a_wrong_key_is_tolerated_on_the_test_platform(tmp_path: Path) -> None:
     patients = [
         a_patient(f"P{n}", ins=value) for n, value in enumerate((SOUND[:14], "111111111111120", SOUND[:13] + "00"), 1)

@@ -100,16 +100,19 @@ STRUCTURES = [
 ]
 
 
+@pytest.mark.requirement("DMP-21")
 @pytest.mark.parametrize(("value", "fault"), PROFESSIONALS)
 def test_identifiers_of_professionals(value: str | None, fault: str | None) -> None:
     assert asked(professional_fault("v"), value) == fault
 
 
+@pytest.mark.requirement("DMP-22")
 @pytest.mark.parametrize(("value", "fault"), STRUCTURES)
 def test_identifiers_of_structures(value: str | None, fault: str | None) -> None:
     assert asked(structure_fault("v"), value) == fault
 
 
+@pytest.mark.requirement("DMP-22")
 def test_the_two_tables_of_prefixes_differ() -> None:
     numbers = {"FINESS", "SIREN", "SIRET", "RPPS"}
     people = {v.number: k for k, v in PS_IDNAT.items() if v.form.endswith("/.+")}
@@ -327,6 +330,7 @@ def test_a_correspondent_in_the_directory(
     assert judgement.rules("correspondent", "C1") == {}
 
 
+@pytest.mark.requirement("MSS-23")
 @pytest.mark.parametrize(
     ("facts", "boxes", "addresses", "says"),
     [
@@ -414,6 +418,7 @@ UNCODED = [
 ]
 
 
+@pytest.mark.requirement("DMP-36")
 @pytest.mark.parametrize(("who", "where", "given_type", "rules"), UNCODED)
 def test_codes_that_metadata_demand(
     tmp_path: Path, who: dict[str, Any], where: dict[str, Any], given_type: str, rules: set[str]

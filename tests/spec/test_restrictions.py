@@ -121,6 +121,7 @@ SECRETS = [
 ]
 
 
+@pytest.mark.requirement("MSS-19")
 @pytest.mark.parametrize(("born", "hidden", "origin", "document", "patient"), SECRETS)
 def test_secret_connection(tmp_path: Path, born: str | None, hidden: bool, origin: str, document: set[str], patient: set[str]) -> None:  # fmt: skip
     who = a_patient(birth_date=born, sensitive_connection=True)
@@ -148,6 +149,7 @@ COMBINATIONS = [
 ]
 
 
+@pytest.mark.requirement("DMP-48", "MSS-19")
 @pytest.mark.parametrize(("masked", "hidden", "unseen", "remarks", "refused", "apart"), COMBINATIONS)
 def test_combinations(tmp_path: Path, masked: bool, hidden: bool, unseen: bool, remarks: set[str], refused: set[str], apart: bool) -> None:  # fmt: skip
     facts = {"masked_ps": masked, "invisible_patient": hidden, "invisible_representatives": unseen}
@@ -186,6 +188,7 @@ OBJECTIONS = [
 ]
 
 
+@pytest.mark.requirement("DMP-11", "MSS-16")
 @pytest.mark.parametrize(("facts", "author", "refused"), OBJECTIONS)
 def test_objections(tmp_path: Path, facts: dict[str, Any], author: str | None, refused: set[str]) -> None:
     rows = (a_patient(), a_document(practitioner=author), an_objection(**({"scope": "dmp"} | facts)))
@@ -194,6 +197,7 @@ def test_objections(tmp_path: Path, facts: dict[str, Any], author: str | None, r
     assert {r for (r, d, k) in seen if k == "document:D1"} == {"OBJ-DMP" if d == "dmp" else "OBJ-MSS" for d in refused}
 
 
+@pytest.mark.requirement("DMP-11")
 def test_an_objection_is_told_once_and_by_its_key(tmp_path: Path) -> None:
     rows = (
         a_patient(),

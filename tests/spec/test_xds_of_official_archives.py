@@ -200,6 +200,7 @@ def test_every_field_is_compared_or_said_not_to_be():
     assert set(OF_THE_SUBMISSION.values()) | NOT_COMPARED_IN_THE_SET == set(SubmissionSet._fields)
 
 
+@pytest.mark.requirement("DMP-27", "XDM-07")
 def test_derived_metadata_equal_the_official_ones_but_for_the_listed_deviations(shared):
     found = set()
     for path in archives(shared):
@@ -224,6 +225,7 @@ def test_no_deviation_is_listed_twice_or_without_reason():
     assert all(d.reason and d.archives for d in DEVIATIONS)
 
 
+@pytest.mark.requirement("XDM-08")
 def test_given_as_a_deletion_the_deleted_version_has_the_slot_of_its_sample(shared):
     (path,) = [p for p in archives(shared) if "Delete" in p.name]
     with path.open("rb") as file, xdm.XdmArchive(file) as archive:
@@ -239,6 +241,7 @@ def test_official_archives_have_no_problem(shared):
             assert xdm.problems(file) == [], path.stem
 
 
+@pytest.mark.requirement("XDM-07")
 def test_official_metadata_are_written_and_read_back_unchanged(shared):
     for path in archives(shared):
         official = theirs(path)
