@@ -11,7 +11,7 @@ import dagster as dg
 from transvase.assets import feeding, signing
 from transvase.assets.archive import job_of
 from transvase.assets.ledger_place import ledger_place
-from transvase.assets.quota import Limits, Window
+from transvase.assets.quota import Limits
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
 from transvase.errors import CertificateRefused, EnvironmentMismatch, Said, SettingsInvalid, guarded
@@ -21,6 +21,7 @@ from transvase.gateways import certificates, dmp
 from transvase.gateways.dmp_fhir import DmpFhir, access_token
 from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
+from transvase.model.hours import Window
 from transvase.model.verdict import POLICIES
 from transvase.settings import key_password
 
@@ -35,6 +36,7 @@ def connector(run: Run) -> tuple[str, Callable[[], dmp.Dmp | DmpFhir]]:
                 name=f"feed.{name}",
                 file="transvase.toml",
                 what=Said("il est nécessaire pour alimenter le DMP", "it is needed to feed the DMP"),
+                mend=SettingsInvalid.MISSING,
             )
     assert settings.certificate and settings.key and settings.authority
     local = urlsplit(settings.url).hostname in ("localhost", "127.0.0.1", "::1")

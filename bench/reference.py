@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from transvase.exporters.pdf import container
 from transvase.model.record import ROW, Record
 
 CLOCK = datetime(2026, 11, 23, 20, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -23,15 +24,41 @@ def row(table: str, **values: Any) -> Any:
 
 
 def pdf(number: int) -> bytes:
-    """A PDF of 80 kB whose stream does not shrink, like a scan."""
-    noise = b"".join(hashlib.sha256(f"{number} {i}".encode()).digest() for i in range(PDF_BYTES // 32 - 20))
-    image = b"2 0 obj<</Length %d/Filter/FlateDecode>>stream\n" % len(noise) + noise + b"\nendstream endobj\n"
-    head = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 3 0 R>>endobj\n3 0 obj<</Type/Pages/Kids[4 0 R]/Count 1>>endobj\n"
-    page = b"4 0 obj<</Type/Page/Parent 3 0 R/MediaBox[0 0 595 842]>>endobj\n"
-    body = head + image + page
-    offsets = [body.index(b"%d 0 obj" % n) for n in (1, 2, 3, 4)]
-    table = b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
-    return body + table + b"trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+    """A PDF/A-1b of 80 kB as level 1 wants it: one page that shows an image which does not shrink, like a scan."""
+    content, resources, image = _scan(number, container.FIRST_FREE)
+    identity = container.Identity("Compte rendu de consultation", CLOCK, f"bench {number}", "fr-FR")
+    return container.document(identity, [container.Page(content, resources)], [image])
+
+
+def undeclared(number: int) -> bytes:
+    """The same page as a software that knows nothing of PDF/A writes it: no XMP, no output intent, no identifier."""
+    content, resources, image = _scan(number, 6)
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595.28 841.89]/Resources<<%b>>/Contents 4 0 R>>" % resources
+    sources = [
+        b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page, container.stream(b"", content),
+        b"<</Producer(Scan)>>", image,
+    ]  # fmt: skip
+    body, offsets = b"%PDF-1.4\n", []
+    for place, source in enumerate(sources, 1):
+        offsets.append(len(body))
+        body += b"%d 0 obj\n%b\nendobj\n" % (place, source)
+    table = b"xref\n0 %d\n0000000000 65535 f \n" % (len(sources) + 1)
+    table += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    return body + table + b"trailer<</Size 7/Root 1 0 R/Info 5 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+
+
+_WIDTH = 280
+
+
+def _scan(number: int, place: int) -> tuple[bytes, bytes, bytes]:
+    """Operators of a page, its resources and the image that they draw, which is object `place`."""
+    height = (PDF_BYTES - 5_000) // _WIDTH
+    noise = b"".join(hashlib.sha256(f"{number} {i}".encode()).digest() for i in range(_WIDTH * height // 32 + 1))
+    image = container.deflated(
+        b"/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceGray/BitsPerComponent 8" % (_WIDTH, height),
+        noise[: _WIDTH * height],
+    )
+    return b"q 595.28 0 0 841.89 0 0 cm /I Do Q", b"/XObject<</I %d 0 R>>" % place, image
 
 
 def practice() -> Any:

@@ -36,12 +36,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until interrupted; prints the lines to put under [feed], [evidence], [mss] and, with identities, [insi].
+    """Serve until interrupted; prints the lines to put under [feed] (those of the FHIR route as comments), [evidence], [mss] and, with
+    identities, [insi].
 
     The MSSanté operator stands on the two ports after that of the DMP."""
     from datetime import UTC, datetime
 
-    from transvase.sandbox import insi
+    from transvase.sandbox import fhir, insi
     from transvase.sandbox.authority import STRUCTURE
     from transvase.sandbox.dmp import serve
     from transvase.sandbox.mail import OWNER, PRODUCT, MailSandbox
@@ -56,8 +57,10 @@ def run(options: argparse.Namespace) -> int:
     clock = moment(options.clock) if options.clock else datetime.now(UTC)
 
     def ready(url: str) -> None:
-        folder = options.folder.resolve()
+        folder, origin = options.folder.resolve(), "{0.scheme}://{0.netloc}".format(urlsplit(url))
         print(f'[feed]\nenvironment = "sandbox"\nurl = "{url}"', flush=True)
+        # The same server and certificates by the other route: these two lines in place of the one above.
+        print(f'# route = "fhir"\n# url = "{origin}{fhir.PATH}"', flush=True)
         for name, file in (
             ("certificate", "client.pem"),
             ("key", "client.key"),
@@ -74,7 +77,6 @@ def run(options: argparse.Namespace) -> int:
         )
         print(f'sent_folder = "Sent"\nsince = {clock:%Y}-01-01', flush=True)
         if options.identities is not None:
-            origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
             print(f'\n[insi]\nurl = "{origin}{insi.PATH}"\nauthorisation_number = "{insi.AUTHORISATION}"', flush=True)
             for name, file in (
                 ("certificate", "insi/insi-auto.pem"),

@@ -7,10 +7,11 @@ seal's files belongs to `formats.structure_seal`, the place in the message to `i
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from transvase.formats.cda import Coded
-from transvase.formats.structure_seal import DIGEST_METHOD, SIGNATURE_METHOD, Digest, Seal, canonical, digest_value
+from transvase.formats.structure_seal import DIGEST_METHOD, SIGNATURE_METHOD, Digest, Seal, digest_value
 from transvase.formats.xades import DS, EXCLUSIVE_C14N
 from transvase.formats.xml_text import attribute as q
 from transvase.formats.xml_text import text as t
@@ -99,73 +100,119 @@ def assertion(
     `secret` marks a secret connection: the legal representatives shall see nothing of it."""
     stamp = instant.astimezone(UTC)
     issued = f"{stamp:%Y-%m-%dT%H:%M:%S}.{stamp.microsecond // 1000:03d}Z"
-    head = (
-        f'<saml2:Assertion xmlns:saml2="{_SAML}" xmlns:xs="http://www.w3.org/2001/XMLSchema" '
-        f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ID="{q(ident)}" IssueInstant="{issued}" Version="2.0">'
-        f'<saml2:Issuer Format="urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName">{t(seal.subject)}</saml2:Issuer>'
-    )
-    rest = (
-        f"<saml2:Subject><saml2:NameID>{t(who.id)}</saml2:NameID></saml2:Subject>"
-        f'<saml2:AuthnStatement AuthnInstant="{issued}"><saml2:AuthnContext><saml2:AuthnContextClassRef>'
-        f"{_CONTEXT[caller.mode]}</saml2:AuthnContextClassRef></saml2:AuthnContext></saml2:AuthnStatement>"
-        f"<saml2:AttributeStatement>{_attributes(caller, who, patient, secret)}</saml2:AttributeStatement></saml2:Assertion>"
+    wire, signed = (
+        _parts(form, caller, who, patient, ident, issued, seal.subject, secret) for form in (_WIRE, _SIGNED)
     )
     # The enveloped transform takes the signature away before the digest: what is signed is the assertion without it.
-    value = digest_value(canonical((head + rest).encode(), exclusive=True), digest)
+    value = digest_value("".join(signed).encode(), digest)
+    head, rest = wire
     return f"{head}{_signature(ident, value, seal, digest)}{rest}"
 
 
-def _attributes(caller: Caller, who: Person, patient: str, secret: bool) -> str:
+class _Form(NamedTuple):
+    """How the assertion is written: as it is sent, or in the exclusive canonical form that is digested, where a namespace stands on
+    the elements that use it, attributes are in order and no element is empty. Nothing is parsed to have the second."""
+
+    scope: str
+    xsi: str
+    canonical: bool
+
+    def text(self, value: str) -> str:
+        """Escaped for element content."""
+        found = t(value)
+        return found.replace("&#13;", "&#xD;") if self.canonical else found
+
+    def attribute(self, value: str) -> str:
+        """Escaped for an attribute."""
+        found = q(value)
+        if self.canonical and found != value:
+            for ours, theirs in (("&gt;", ">"), ("&#9;", "&#x9;"), ("&#10;", "&#xA;"), ("&#13;", "&#xD;")):
+                found = found.replace(ours, theirs)
+        return found
+
+
+_XSI = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+_WIRE = _Form(f' xmlns:xs="http://www.w3.org/2001/XMLSchema"{_XSI}', "", False)
+_SIGNED = _Form("", _XSI, True)
+
+
+def _parts(
+    form: _Form, caller: Caller, who: Person, patient: str, ident: str, issued: str, subject: str, secret: bool
+) -> tuple[str, str]:
+    """What stands before the signature, and after it."""
+    before, after = _attributes(form, caller, who, secret)
+    about = _plain(form, "urn:oasis:names:tc:xacml:2.0:resource:resource-id", patient) if patient else ""
+    return (
+        f'<saml2:Assertion xmlns:saml2="{_SAML}"{form.scope} ID="{form.attribute(ident)}" IssueInstant="{issued}" Version="2.0">'
+        '<saml2:Issuer Format="urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName">'
+        f"{form.text(subject)}</saml2:Issuer>",
+        f"<saml2:Subject><saml2:NameID>{form.text(who.id)}</saml2:NameID></saml2:Subject>"
+        f'<saml2:AuthnStatement AuthnInstant="{issued}"><saml2:AuthnContext><saml2:AuthnContextClassRef>'
+        f"{_CONTEXT[caller.mode]}</saml2:AuthnContextClassRef></saml2:AuthnContext></saml2:AuthnStatement>"
+        f"<saml2:AttributeStatement>{before}{about}{after}</saml2:AttributeStatement></saml2:Assertion>",
+    )
+
+
+@lru_cache(maxsize=64)
+def _attributes(form: _Form, caller: Caller, who: Person, secret: bool) -> tuple[str, str]:
+    """The attributes before that of the patient, and those after: the same for every document of an author."""
     facility = FACILITIES.get(caller.facility) or FACILITIES["SA43"]
     hidden = CONFIDENTIALITY["INVISIBLE_REPRESENTANTS_LEGAUX"]
     roles = "".join(
-        f"<saml2:AttributeValue>{_coded('Role', role, _SYSTEM_NAMES.get(role.system) or SPECIALTIES[role.code].system_name)}"
+        "<saml2:AttributeValue>"
+        f"{_coded(form, 'Role', role, _SYSTEM_NAMES.get(role.system) or SPECIALTIES[role.code].system_name)}"
         "</saml2:AttributeValue>"
         for role in who.roles
     )
     purpose = Coded("normal", "1.2.250.1.213.1.1.4.248", "Accès normal")
-    return "".join(
-        (
-            _plain("Identifiant_Structure", caller.structure),
-            _plain("Secteur_Activite", f"{facility.code}^{facility.system}"),
-            # The card names its holder in direct mode.
-            _plain("urn:oasis:names:tc:xspa:1.0:subject:subject-id", who.name) if caller.mode == "INDIRECTE" else "",
-            _attribute("urn:oasis:names:tc:xacml:2.0:subject:role", roles),
-            _plain("VIHF_Version", VERSION),
-            _plain("Authentification_mode", caller.mode),
-            _plain("urn:oasis:names:tc:xacml:2.0:resource:resource-id", patient) if patient else "",
-            _plain("Ressource_URN", "urn:dmp"),
-            _attribute(
-                "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse",
-                f"<saml2:AttributeValue>{_coded('PurposeOfUse', purpose, 'mode acces VIHF 2.0')}</saml2:AttributeValue>",
-            ),
-            _plain(
-                "urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code",
-                f"{hidden.code}^{hidden.system}",
-            )
-            if secret
-            else "",
-            _plain("LPS_ID", caller.installation),
-            _plain("LPS_Nom", caller.software),
-            _plain("LPS_Version", caller.version),
-            _plain("LPS_ID_HOMOLOGATION_DMP", caller.homologation) if caller.homologation else "",
-        )
+    before = (
+        _plain(form, "Identifiant_Structure", caller.structure),
+        _plain(form, "Secteur_Activite", f"{facility.code}^{facility.system}"),
+        # The card names its holder in direct mode.
+        _plain(form, "urn:oasis:names:tc:xspa:1.0:subject:subject-id", who.name) if caller.mode == "INDIRECTE" else "",
+        _attribute("urn:oasis:names:tc:xacml:2.0:subject:role", roles),
+        _plain(form, "VIHF_Version", VERSION),
+        _plain(form, "Authentification_mode", caller.mode),
     )
+    after = (
+        _plain(form, "Ressource_URN", "urn:dmp"),
+        _attribute(
+            "urn:oasis:names:tc:xspa:1.0:subject:purposeofuse",
+            f"<saml2:AttributeValue>{_coded(form, 'PurposeOfUse', purpose, 'mode acces VIHF 2.0')}</saml2:AttributeValue>",
+        ),
+        _plain(
+            form,
+            "urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code",
+            f"{hidden.code}^{hidden.system}",
+        )
+        if secret
+        else "",
+        _plain(form, "LPS_ID", caller.installation),
+        _plain(form, "LPS_Nom", caller.software),
+        _plain(form, "LPS_Version", caller.version),
+        _plain(form, "LPS_ID_HOMOLOGATION_DMP", caller.homologation) if caller.homologation else "",
+    )
+    return "".join(before), "".join(after)
 
 
 def _attribute(name: str, values: str) -> str:
     return f'<saml2:Attribute Name="{name}">{values}</saml2:Attribute>'
 
 
-def _plain(name: str, value: str) -> str:
-    return _attribute(name, f'<saml2:AttributeValue xsi:type="xs:string">{t(value)}</saml2:AttributeValue>')
-
-
-def _coded(tag: str, value: Coded, system_name: str) -> str:
-    return (
-        f'<{tag} xmlns="urn:hl7-org:v3" xsi:type="CE" code="{q(value.code)}" codeSystem="{q(value.system)}" '
-        f'codeSystemName="{system_name}" displayName="{q(value.display)}"/>'
+def _plain(form: _Form, name: str, value: str) -> str:
+    return _attribute(
+        name, f'<saml2:AttributeValue{form.xsi} xsi:type="xs:string">{form.text(value)}</saml2:AttributeValue>'
     )
+
+
+def _coded(form: _Form, tag: str, value: Coded, system_name: str) -> str:
+    facts = (
+        f'code="{form.attribute(value.code)}" codeSystem="{form.attribute(value.system)}" '
+        f'codeSystemName="{form.attribute(system_name)}" displayName="{form.attribute(value.display)}"'
+    )
+    if form.canonical:
+        return f'<{tag} xmlns="urn:hl7-org:v3"{form.xsi} {facts} xsi:type="CE"></{tag}>'
+    return f'<{tag} xmlns="urn:hl7-org:v3" xsi:type="CE" {facts}/>'
 
 
 def _signature(ident: str, value: str, seal: Seal, digest: Digest) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+import pybase64
+
 from transvase.formats import cda
 from transvase.formats.cda import Act, CdaHeader, Id, Organization, Party, Patient
 from transvase.formats.safe_xml import XmlRefused, element
@@ -32,10 +34,10 @@ _CHANGING = tuple(
     map(
         re.compile,
         (
-            rb'<id root="([^"&\s]*)"',
-            rb"<title>([^<&\t\r\n]*)</title>",
+            rb'<id root="([^"&<\x00-\x20]*)"',
+            rb"<title>([^<&>\x00-\x1f]*)</title>",
             rb'<effectiveTime value="([0-9+\-.]*)"',
-            rb'<setId root="([^"&\s]*)"',
+            rb'<setId root="([^"&<\x00-\x20]*)"',
             rb'<versionNumber value="([0-9]{1,9})"',
         ),
     )
@@ -103,6 +105,32 @@ def header(data: bytes) -> CdaHeader | None:
         legal_authenticator=authenticator,
         custodian=custodian,
     )
+
+
+# How a level-1 document written here begins its body and ends (`exporters.cda.level1`).
+_HELD = b'<component><nonXMLBody><text mediaType="application/pdf" representation="B64">'
+_END = b"</text></nonXMLBody></component></ClinicalDocument>"
+# A piece of the header whose tag says more than its name.
+_TAGGED = re.compile(rb"<(?:" + b"|".join(_PIECES) + rb")[\s/]")
+
+
+def written(data: bytes) -> CdaHeader | None:
+    """Header of a level-1 document that was written here and that nothing has validated; None when its form is another.
+
+    Its elements stand where the writer puts them, as in a valid document; every byte of the header passes through the parser, in pieces,
+    or through a pattern, and after the header there is nothing but base64."""
+    start = data.find(_HELD)
+    held = start + len(_HELD)
+    end = data.find(b"<", held)
+    if start < 0 or data[end:].rstrip(b"\n") != _END:
+        return None
+    without = data[:held] + _END
+    try:
+        pybase64.b64decode_as_bytearray(memoryview(data)[held:end], validate=True)
+        return None if _TAGGED.search(without) else header(without)
+    except ValueError:
+        # No base64, no XML or no UTF-8.
+        return None
 
 
 def _rest(text: bytes) -> CdaHeader | None:

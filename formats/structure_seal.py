@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -43,11 +44,7 @@ class Seal(NamedTuple):
 
     def sign(self, data: bytes, digest: Digest) -> str:
         """RSA PKCS#1 v1.5 signature of the bytes, base64; the same bytes always give the same signature."""
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-
-        method = hashes.SHA1() if digest == "sha1" else hashes.SHA256()  # noqa: S303 - the public samples of the service
-        return _base64(self.key.sign(data, PKCS1v15(), method))
+        return _base64(self.key.sign(data, *_scheme(digest)))
 
     def holds(self, certificate: Path) -> bool:
         """The PEM file begins with this seal's certificate."""
@@ -59,6 +56,15 @@ class Seal(NamedTuple):
         except (OSError, ValueError):
             return False
         return found[0].public_bytes(Encoding.DER) == self.der
+
+
+@cache
+def _scheme(digest: Digest) -> tuple[Any, Any]:
+    """Padding and digest of a signature."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+    return PKCS1v15(), hashes.SHA1() if digest == "sha1" else hashes.SHA256()  # noqa: S303 - the public samples of the service
 
 
 def load(certificate: Path, key: Path, password: bytes | None, now: datetime, service: Said) -> Seal:
@@ -118,8 +124,8 @@ def digest_value(data: bytes, digest: Digest) -> str:
     return _digest_value((data,), digest)
 
 
-def _digest_value(parts: tuple[bytes, ...], digest: Digest) -> str:
-    hashed = hashlib.new(digest, usedforsecurity=False)
+def _digest_value(parts: tuple[bytes | memoryview, ...], digest: Digest) -> str:
+    hashed = (hashlib.sha1 if digest == "sha1" else hashlib.sha256)(usedforsecurity=False)
     for part in parts:
         hashed.update(part)
     return _base64(hashed.digest())
@@ -143,14 +149,25 @@ def canonical_digest(data: bytes, digest: Digest) -> str:
     mark = data.find(b'representation="B64"')
     start = data.find(b">", mark) + 1
     end = data.find(b"<", start)
-    held = data[start:end]
     # Only base64 between a `>` and a `<`: it is text of an element, since an attribute's value holds no `<`.
-    if 0 <= mark < start < end and not held.translate(None, _BASE64) and _HERE not in data:
+    if 0 <= mark < start < end and _is_base64(held := memoryview(data)[start:end]):
+        before, after = data[:start], data[end:]
         with contextlib.suppress(Uncanonical):
-            before, found, after = canonical(data[:start] + _HERE + data[end:], with_comments=True).partition(_HERE)
-            if found and _HERE not in after:
-                return _digest_value((before, held, after), digest)
+            found = canonical(before + _HERE + after, with_comments=True).split(_HERE)
+            # Written elsewhere too, as itself or as a reference, the private character tells no place.
+            if len(found) == 2:
+                return _digest_value((found[0], held, found[1]), digest)
     return _digest_value((canonical(data, with_comments=True),), digest)
+
+
+def _is_base64(text: memoryview) -> bool:
+    """No other character than those of base64 and line ends. Decoding says so five times faster than looking at each; not of
+    text in lines."""
+    try:
+        pybase64.b64decode_as_bytearray(text, validate=True)
+    except ValueError:
+        return not bytes(text).translate(None, _BASE64)
+    return True
 
 
 def canonical(data: bytes, *, exclusive: bool = False, with_comments: bool = False) -> bytes:

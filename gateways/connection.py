@@ -6,9 +6,10 @@ What a service is asked, and what its answer means, belongs to `dmp` and `dmp_fh
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,7 +17,9 @@ from transvase.errors import CertificateRefused, Said
 
 # A peer that closes without a word refuses no certificate: that comes as an alert.
 _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-_IN_ONE_PIECE = 1 << 20
+# Parts below this leave together, up to a megabyte; a larger one is not copied.
+_SMALL, _TOGETHER = 1 << 16, 1 << 20
+_BREAK = re.compile("[\r\n]")
 # Seconds in which a refusal of our certificate comes.
 _ALERT = 2.0
 
@@ -40,7 +43,7 @@ class Connection:
         self._host, self._port = parts.hostname or "", parts.port or 443
         self.path = parts.path
         self._context, self._timeout, self._service = context, timeout, service
-        self._open: http.client.HTTPSConnection | None = None
+        self._open: ssl.SSLSocket | None = None
         self._answered = False
 
     def close(self) -> None:
@@ -65,18 +68,11 @@ class Connection:
             self._open = self._opened()
             if self._open is None:
                 return Reply(failure="unreachable")
-        connection = self._open
-        version = connection.sock.version()
+        line = self._open
+        version = line.version()
         try:
-            connection.putrequest(method, f"{self.path}{target}", skip_accept_encoding=True)
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            if length is not None:
-                connection.putheader("Content-Length", str(length))
-            connection.endheaders()
-            # A small message leaves in one piece, a large one is not copied.
-            for part in (b"".join(parts),) if (length or 0) < _IN_ONE_PIECE else parts:
-                connection.send(part)
+            for piece in _pieces(self._head(method, target, headers, length), parts):
+                line.sendall(piece)
         except ssl.SSLError as error:
             # TLS 1.3 ends the handshake before the server has looked at our certificate: it hangs up on the first bytes.
             if fresh and (not isinstance(error, _ENDED) or version == "TLSv1.3"):
@@ -85,8 +81,9 @@ class Connection:
         except OSError:
             # A server that refuses early answers and closes; its answer may still be read.
             pass
+        response = http.client.HTTPResponse(line, method=method)
         try:
-            response = connection.getresponse()
+            response.begin()
             body = response.read()
         except ssl.SSLError as error:
             self.close()
@@ -100,11 +97,25 @@ class Connection:
         except (OSError, http.client.HTTPException):
             self.close()
             return self._cut()
+        finally:
+            response.close()
         self._answered = True
         found = {k.lower(): v for k, v in response.getheaders()}
         if response.will_close:
             self.close()
         return Reply(response.status, found, body, "", fresh)
+
+    def _head(self, method: str, target: str, headers: Mapping[str, str], length: int | None) -> bytes:
+        """Request line and headers. ValueError when a value would end its line."""
+        host = self._host if self._host.isascii() else self._host.encode("idna").decode()
+        host = f"[{host}]" if ":" in host else host
+        lines = {"Host": host if self._port == 443 else f"{host}:{self._port}", **headers}
+        if length is not None:
+            lines["Content-Length"] = str(length)
+        text = [f"{method} {self.path}{target} HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items())]
+        if any(_BREAK.search(line) for line in text):
+            raise ValueError("a header holds the end of a line")
+        return "\r\n".join((*text, "", "")).encode("latin-1")
 
     def _cut(self) -> Reply:
         # A service that has answered us once does not refuse who we are.
@@ -112,10 +123,12 @@ class Connection:
             raise CertificateRefused(service=self._service, reason=reason)
         return Reply(failure="cut")
 
-    def _opened(self) -> http.client.HTTPSConnection | None:
-        connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._context)
+    def _opened(self) -> ssl.SSLSocket | None:
         try:
-            connection.connect()
+            plain = socket.create_connection((self._host, self._port), self._timeout)
+            # Our last bytes do not wait for the acknowledgement of those before.
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return self._context.wrap_socket(plain, server_hostname=self._host)
         except ssl.SSLCertVerificationError as error:
             raise CertificateRefused(
                 service=self._service,
@@ -129,10 +142,24 @@ class Connection:
             raise self._refused(error) from None
         except OSError:
             return None
-        return connection
 
     def _refused(self, error: ssl.SSLError) -> CertificateRefused:
         return CertificateRefused(service=self._service, reason=_reason(error))
+
+
+def _pieces(head: bytes, parts: Iterable[bytes]) -> Iterator[bytes]:
+    """What is written at once: each writing is a record of TLS and a call of the system."""
+    together, size = [head], len(head)
+    for part in parts:
+        if len(part) >= _SMALL or size + len(part) > _TOGETHER:
+            yield b"".join(together)
+            together, size = [], 0
+        if len(part) >= _SMALL:
+            yield part
+        else:
+            together.append(part)
+            size += len(part)
+    yield b"".join(together)
 
 
 def refusal(host: str, port: int, context: ssl.SSLContext) -> str | Said:
