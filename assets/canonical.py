@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from transvase.assets.pace import pace_of
 from transvase.assets.run import Run
 from transvase.errors import guarded
 from transvase.model.tables import TABLES
 from transvase.settings import require_source, source_password
 from transvase.sources import mapping
 from transvase.sources.extract import extract
-from transvase.sources.pace import Pace
 from transvase.validators.expectations import Background
 
 
@@ -29,19 +26,6 @@ def _ended(checks: Background | None) -> Iterator[None]:
         if checks is not None:
             checks.close()
         raise
-
-
-def _pace(run: Run) -> Pace | None:
-    """How gently the settings ask to read; none when they ask nothing."""
-    source, began = run.settings.source, time.monotonic()
-    if not source.rows_per_second and not source.window:
-        return None
-
-    def clock() -> datetime:
-        now = run.now() if run.now else run.clock + timedelta(seconds=time.monotonic() - began)
-        return now.astimezone(ZoneInfo(run.settings.time_zone))
-
-    return Pace(source.rows_per_second, source.window, clock, time.monotonic, time.sleep)
 
 
 # In the words of the screen.
@@ -75,7 +59,7 @@ def canonical_tables(run: dg.ResourceParam[Run]) -> Iterator[dg.MaterializeResul
             clock=run.clock,
             password=source_password(run.settings),
             documents=run.settings.source.documents,
-            pace=_pace(run),
+            pace=pace_of(run),
             again=run.again,
             own=run.settings.practice.struct_idnat,
             progress=lambda step, done, total: run.progress("extraction", done, total, step),

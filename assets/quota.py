@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from datetime import time as hour
 from typing import NamedTuple
 
+from transvase.model.hours import Window
+
 # A service that asks for more than this is left for the next run.
 LONGEST_WAIT = 300.0
 _FIRST_WAIT = 0.4
@@ -20,26 +22,6 @@ _LONGEST_BACK_OFF = 30.0
 _JITTER = 0.25
 # Beyond this the end is not worth a date.
 _HORIZON = timedelta(days=3660)
-
-
-class Window(NamedTuple):
-    """Hours of the practice during which something may be sent; `end` excluded, before `start` when the night passes midnight."""
-
-    start: hour
-    end: hour
-
-    @classmethod
-    def read(cls, text: str) -> Window | None:
-        """`21:00-06:00` as the settings have checked it, or empty for none."""
-        if not text:
-            return None
-        start, end = (hour.fromisoformat(part) for part in text.split("-"))
-        return cls(start, end)
-
-    def holds(self, instant: datetime) -> bool:
-        """The instant, in the practice's time, is inside."""
-        now = instant.time()
-        return self.start <= now < self.end if self.start < self.end else now >= self.start or now < self.end
 
 
 class Limits(NamedTuple):

@@ -20,6 +20,7 @@ def run(options: argparse.Namespace) -> int:
     """Coverage of the live schema; then verdicts, when an extraction is there. Exit 1 when something blocks."""
     import orjson
 
+    from transvase.assets.pace import pace_of
     from transvase.model.verdict import CATALOGUE
     from transvase.settings import require_source, source_password
     from transvase.sources import mapping
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if found.kind not in ARCHIVES:
         with (
             TemporaryDirectory() as scratch,
-            opened(found.kind, where, password, Path(scratch), named=found.named) as view,
+            opened(found.kind, where, password, Path(scratch), pace_of(session), found.named) as view,
         ):
             found, version = fitted(found, view)
             live = check_schema(found, view)
