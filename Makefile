@@ -9,7 +9,7 @@ DEBIAN := default-jre-headless libpdfbox2-java libjaxb-api-java libactivation-ja
 SHARED := $(or $(TRANSVASE_SHARED),$(abspath ../shared))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test test-all debian lint types contracts codes docs conformity bench clean
+.PHONY: help demo install dev test test-all debian lint types contracts codes docs matrix conformity bench clean
 
 help: ## Print the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,10 +30,10 @@ demo: $(VENV)/.run ## Run the whole chain on the embedded practice, in the folde
 	$(BIN)/transvase demo demo $(DEMO)
 
 test: $(VENV)/.dev ## Tests that need neither Debian packages nor the reference folder; the others are listed
-	$(BIN)/pytest -q -n 2 --dist worksteal --plain
+	$(BIN)/pytest -q -n 2 --dist worksteal --plain --results build/results/test.json
 
 test-all: test debian ## Then those that need Debian packages and the reference folder; nothing may be missing
-	TRANSVASE_TEST_ALL=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "shared or debian"
+	TRANSVASE_TEST_ALL=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "shared or debian" --results build/results/test-all.json
 
 debian: ## Install the Debian packages that test-all needs (root)
 	@command -v npm >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm) >/dev/null
@@ -54,6 +54,9 @@ codes: $(VENV)/.dev ## Generated code sets still equal the reference sheets
 
 docs: $(VENV)/.dev ## Generated pages still equal the code
 	$(BIN)/python tools/generate_docs.py --check
+
+matrix: $(VENV)/.dev ## Requirements with their code, tests and the results of the last runs, in build/requirements.md
+	$(BIN)/python tools/generate_docs.py --results $(wildcard build/results/*.json)
 
 conformity: $(VENV)/.dev ## Every CDA we write passes the official XSD and Schematrons
 	$(BIN)/python tools/conformity.py $(SHARED)

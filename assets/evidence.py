@@ -7,6 +7,7 @@ codes of closed lists and digests only; what others wrote in the work folder (an
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 import re
@@ -70,6 +71,7 @@ class Recording:
                 name="evidence.time_stamp_certificate",
                 file="transvase.toml",
                 what=Said("il est nécessaire pour vérifier les jetons", "it is needed to verify the tokens"),
+                mend=SettingsInvalid.MISSING,
             )
         runs = Runs(run.work, signing)
         self._number = runs.begin(
@@ -141,7 +143,7 @@ class Recording:
 
         yield run.work / "canonical" / "extraction.json"
         yield run.work / "verdicts" / "counts.json"
-        yield facts_of(run.work, run.scope)
+        yield facts_of(run.work, run.scope, run.sample)
         yield from (run.settings.export.folder / name for name in _REPORTS)
 
     def _written(self, path: Path) -> bool:
@@ -242,8 +244,10 @@ def hand_over(settings: Settings, runs: Runs) -> Said | None:
     return None
 
 
+@functools.cache
 def dependencies() -> str:
-    """SHA-256 of the versions installed, one `name==version` a line, sorted: two equal ones ran the same code."""
+    """SHA-256 of the versions installed when this process first asked, one `name==version` a line, sorted: two equal ones ran the same
+    code."""
     from importlib.metadata import distributions
 
     lines = sorted({f"{re.sub('[-_.]+', '-', d.metadata['Name']).lower()}=={d.version}" for d in distributions()})

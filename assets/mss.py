@@ -15,7 +15,7 @@ from transvase.assets.archive import job_of
 from transvase.assets.dmp import guard
 from transvase.assets.ledger_place import ledger_place
 from transvase.assets.messages import Post
-from transvase.assets.quota import Limits, Window
+from transvase.assets.quota import Limits
 from transvase.assets.run import Run
 from transvase.assets.verdicts import verdicts
 from transvase.errors import CertificateRefused, EnvironmentMismatch, Said, SettingsInvalid, guarded
@@ -28,6 +28,7 @@ from transvase.gateways.mailbox import Mailbox
 from transvase.gateways.mssante import Mailer
 from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
+from transvase.model.hours import Window
 from transvase.settings import key_password
 from transvase.validators import professional
 
@@ -41,6 +42,7 @@ def _needed(run: Run, *names: str) -> None:
                 name=f"mss.{name}",
                 file="transvase.toml",
                 what=Said("il est nécessaire pour les messages MSSanté", "it is needed for MSSanté messages"),
+                mend=SettingsInvalid.MISSING,
             )
 
 
@@ -53,6 +55,7 @@ def _certificates(run: Run) -> tuple[Path, Path, Path]:
                 name=f"mss.{name}",
                 file="transvase.toml",
                 what=Said("il est nécessaire pour les messages MSSanté", "it is needed for MSSanté messages"),
+                mend=SettingsInvalid.MISSING,
             )
         found.append(path)
     return found[0], found[1], found[2]

@@ -27,6 +27,7 @@ from transvase.ledger.runs import RUNS, read_head
 from transvase.ledger.submissions import Ledger
 from transvase.model.clock import zone
 from transvase.model.report import WHOLE, Head, Report
+from transvase.model.requirements import requirements
 from transvase.reports import audit, plots, records, sheets
 from transvase.reports.findings import Asked, Sending, gather
 
@@ -64,6 +65,7 @@ def report(run: Run) -> Report:
             requests=_requests(run),
             evidence=_evidence(run),
             unchecked=list(_unchecked(run)),
+            asked=requirements(__version__),
         )
 
 

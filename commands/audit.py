@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transvase.commands.session import run_of, with_json, with_settings
+from transvase.commands.session import counted, run_of, with_json, with_settings
 from transvase.errors import BadCall, EvidenceBroken, Said, SettingsInvalid, WorkMissing
 
 if TYPE_CHECKING:
-    from transvase.assets.replay import Trust
+    from transvase.assets.replay import Replay, Trust
     from transvase.model.report import View
     from transvase.settings import Settings
 
@@ -215,20 +215,32 @@ def _verify(options: argparse.Namespace) -> int:
             }
         )
     else:
-        words = (
-            ("enregistrements se suivent", "exécutions", "signés", "horodatés", "à noter ailleurs"),
-            ("records follow one another", "runs", "signed", "time-stamped", "note it elsewhere"),
-        )[at]
-        print(
-            f"{found.records} {words[0]} ({found.runs} {words[1]}, {found.signed} {words[2]}, {found.stamped} {words[3]})"
-        )
+        print(_told(found, options.lang))
         for note in found.notes:
             print(f"  {note[at]}")
         if found.head:
-            print(f"{words[4]} : {found.head}" if at == 0 else f"{words[4]}: {found.head}")
+            print(f"à noter ailleurs : {found.head}" if at == 0 else f"note it elsewhere: {found.head}")
     if found.broken is not None:
         raise EvidenceBroken(number=found.broken.number, path=work.name, what=found.broken.why)
     return 0
+
+
+def _told(found: Replay, language: str) -> str:
+    """What was replayed, in one line."""
+    parts = (
+        counted(found.runs, "exécution", "exécutions", "run", "runs", language),
+        counted(found.signed, "signé", "signés", "signed", "signed", language),
+        counted(found.stamped, "horodaté", "horodatés", "time-stamped", "time-stamped", language),
+    )
+    records = counted(
+        found.records,
+        "enregistrement lu",
+        "enregistrements se suivent",
+        "record read",
+        "records follow one another",
+        language,
+    )
+    return f"{records} ({', '.join(parts)})"
 
 
 def _runs(options: argparse.Namespace) -> int:
@@ -264,7 +276,9 @@ def _stamp(options: argparse.Namespace) -> int:
     for name in ("time_stamp_authority", "time_stamp_certificate"):
         if not getattr(evidence, name):
             what = Said("il est nécessaire pour horodater", "it is needed to time-stamp")
-            raise SettingsInvalid(name=f"evidence.{name}", file="transvase.toml", what=what)
+            raise SettingsInvalid(
+                name=f"evidence.{name}", file="transvase.toml", what=what, mend=SettingsInvalid.MISSING
+            )
     waiting = unstamped(work)
     refused = stamp(settings, Runs(work), waiting)
     left = unstamped(work)
@@ -273,6 +287,7 @@ def _stamp(options: argparse.Namespace) -> int:
     if options.json:
         _print({"stamped": len(waiting) - len(left), "missing": len(left), "why": why})
     else:
-        words = (("horodatés", "restent"), ("time-stamped", "remain"))[at]
-        print(f"{len(waiting) - len(left)} {words[0]}, {len(left)} {words[1]}{f' ({why})' if why else ''}")
+        done = counted(len(waiting) - len(left), "horodaté", "horodatés", "time-stamped", "time-stamped", options.lang)
+        remain = counted(len(left), "reste", "restent", "remains", "remain", options.lang)
+        print(f"{done}, {remain}{f' ({why})' if why else ''}")
     return 1 if left else 0

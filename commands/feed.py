@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, get_args
 
-from transvase.commands.session import run_of, with_json, with_settings
+from transvase.commands.ledger_words import acted, problems_told, show_states, told
+from transvase.commands.session import counted, run_of, with_json, with_settings
 from transvase.errors import BadCall, Said
 from transvase.ledger.states import LEAVING, REOPENED, State
 
@@ -134,34 +135,11 @@ def _feed(options: argparse.Namespace, session: Run) -> int:
     with Ledger(ledger_place(session.settings), "dmp") as ledger:
         counts, broken, problems = ledger.counts(), ledger.broken(), ledger.problems()
     if options.json:
-        _print({"states": counts, "problems": _problems(problems, options.lang), "chain_broken_at": broken})
+        _print({"states": counts, "problems": problems_told(problems, options.lang), "chain_broken_at": broken})
     else:
-        _states(counts, problems, broken, options.lang)
+        show_states(counts, problems, broken, options.lang)
     waiting = ("refused", "set_aside", "to_submit", "to_query", "submitted", *LEAVING)
     return 1 if broken or any(counts.get(s) for s in waiting) else 0
-
-
-def _states(counts: dict[str, int], problems: list[Any], broken: int | None, language: str) -> None:
-    for state, n in sorted(counts.items()):
-        print(f"  {state:<12} {n:>8}")
-    for problem in _problems(problems, language):
-        print(f"  {problem['state']} {problem['code']} × {problem['count']} : {problem['cause']}")
-    if broken:
-        print(
-            f"  chaîne du registre rompue à l'événement {broken}"
-            if language == "fr"
-            else f"  the ledger's chain is broken at event {broken}"
-        )
-
-
-def _problems(problems: list[Any], language: str) -> list[dict[str, Any]]:
-    """One entry per problem, not per document."""
-    from transvase.gateways import causes
-
-    return [
-        {"state": state, "code": code, "count": n, "cause": causes.of(code).sentence(language)}
-        for state, code, n in problems
-    ]
 
 
 def _opened(session: Run) -> Ledger:
@@ -193,7 +171,7 @@ def _show(options: argparse.Namespace, session: Run) -> int:
         deletions = [d for d in ledger.deletions() if options.document in (None, d[0])]
     names = ("document", "unique_id", "rank", "state", "code", "attempts", "act")
     if options.json:
-        answer: dict[str, Any] = {"states": counts, "problems": _problems(problems, options.lang)}
+        answer: dict[str, Any] = {"states": counts, "problems": problems_told(problems, options.lang)}
         answer |= {"chain_broken_at": broken, "submissions": [{n: getattr(r, n) for n in names} for r in rows]}
         said = {kind: s.fr if options.lang == "fr" else s.en for kind, s in SAID.items()}
         answer["remedies"] = [{"document": r.document, "kind": r.kind, "remedy": said[r.kind]} for r in amiss]
@@ -207,7 +185,7 @@ def _show(options: argparse.Namespace, session: Run) -> int:
         if named := sorted({r.document for r in amiss if r.kind == kind}):
             print(f"  {sentence.fr if options.lang == 'fr' else sentence.en}\n    {', '.join(named[:_LISTED])}")
     if not listed:
-        _states(counts, problems, broken, options.lang)
+        show_states(counts, problems, broken, options.lang)
         return 1 if broken else 0
     for row in rows[:_LISTED]:
         print(f"  {row.document:<16} {row.state:<11} {row.act:<10} {row.code}".rstrip())
@@ -226,20 +204,11 @@ def _show(options: argparse.Namespace, session: Run) -> int:
 
 
 def _act(options: argparse.Namespace, session: Run) -> int:
-    from transvase.ledger import acts
-
     with _opened(session) as ledger:
-        if options.act == "retry":
-            found = acts.retry(
-                ledger,
-                session.clock,
-                document=options.document or "",
-                code=options.code or "",
-                state=options.state,
-            )
-        else:
-            found = acts.skip(ledger, session.clock, options.document, options.reason)
+        options.recording.begin(session)
+        found = acted(options, ledger, session.clock)
         after = ledger.counts()
+    options.recording.note(options.act, told(options, found))
     if not found:
         raise BadCall(
             what=Said("rien dans le registre ne répond à ce critère", "nothing in the ledger meets that criterion"),
@@ -248,17 +217,25 @@ def _act(options: argparse.Namespace, session: Run) -> int:
     if options.json:
         _print({"act": options.act, "documents": sorted({s.document for s in found}), "states": after})
     elif options.act == "retry":
-        print(
-            f"  {len(found)} envois rouverts ; `transvase feed` les reprend."
-            if options.lang == "fr"
-            else f"  {len(found)} submissions opened again; `transvase feed` takes them up."
+        done = counted(
+            len(found),
+            "envoi rouvert ; `transvase feed` le reprend",
+            "envois rouverts ; `transvase feed` les reprend",
+            "submission opened again; `transvase feed` takes it up",
+            "submissions opened again; `transvase feed` takes them up",
+            options.lang,
         )
+        print(f"  {done}.")
     else:
-        print(
-            f"  {len(found)} envois écartés ; `transvase feed retry --document` les rouvre."
-            if options.lang == "fr"
-            else f"  {len(found)} submissions left aside; `transvase feed retry --document` opens them again."
+        done = counted(
+            len(found),
+            "envoi écarté ; `transvase feed retry --document` le rouvre",
+            "envois écartés ; `transvase feed retry --document` les rouvre",
+            "submission left aside; `transvase feed retry --document` opens it again",
+            "submissions left aside; `transvase feed retry --document` opens them again",
+            options.lang,
         )
+        print(f"  {done}.")
     return 0
 
 
@@ -291,7 +268,10 @@ def _delete(options: argparse.Namespace, session: Run) -> int:
     proven = proofs(session, session.clock)
     guard(session)
     with _opened(session) as ledger:
-        if not acts.delete(ledger, session.clock, options.document, options.by, options.reason):
+        options.recording.begin(session)
+        found = acts.delete(ledger, session.clock, options.document, options.by, options.reason)
+        options.recording.note("delete", {"by": options.by, "reason": options.reason, "submissions": len(found)})
+        if not found:
             raise BadCall(
                 what=Said(
                     "le registre ne tient rien de sûr au DMP pour ce document",
@@ -352,7 +332,7 @@ def _plan(options: argparse.Namespace, session: Run) -> int:
             found = forecast(job_of(session), ledger, limits_of(session), now)
     else:
         found = forecast(job_of(session), None, limits_of(session), now)
-    problems = _problems(found.problems, options.lang)
+    problems = problems_told(found.problems, options.lang)
     at = 1 if options.lang == "fr" else 2
     blocked = [
         {"rule": b.rule, "documents": b.documents, "why": CATALOGUE[b.rule][at], "who": CATALOGUE[b.rule].unblock}

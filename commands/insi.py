@@ -10,13 +10,14 @@ import argparse
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from transvase.commands.session import run_of, with_clock, with_json, with_settings
+from transvase.commands.session import counted, run_of, with_clock, with_json, with_settings
 from transvase.errors import BadCall, EnvironmentMismatch, Said, SettingsInvalid
 from transvase.validators.insi import Agreement, Outcome, Traits
 
@@ -95,10 +96,15 @@ def run(options: argparse.Namespace) -> int:
 
     with Journal(session.work / JOURNAL) as journal, Answers(session.work / ANSWERS) as answers:
         desk = Desk(session, client, caller, journal, answers, watch)
-        results = []
-        for result in desk.all(records):
-            results.append(result)
-            session.progress("INSi", len(results), len(records), "")
+        options.recording.begin(session)
+        results: list[Result] = []
+        try:
+            for result in desk.all(records):
+                results.append(result)
+                session.progress("INSi", len(results), len(records), "")
+        finally:
+            # Also of a search that was broken off: what left, left.
+            options.recording.note("insi", _told(results, len(records), desk.calls))
         today, broken = journal.calls_on(f"{watch():%Y-%m-%d}"), journal.broken()
     if options.json:
         facts = [
@@ -113,6 +119,11 @@ def run(options: argparse.Namespace) -> int:
             )
         )
     return 0 if not broken and all(r.outcome == "equal" for r in results) else 1
+
+
+def _told(results: list[Result], named: int, calls: int) -> dict[str, Any]:
+    """What a record says of the run: how many patients were named, how many calls left, and what they came to."""
+    return {"patients": named, "calls": calls, "outcomes": dict(Counter(r.outcome for r in results))}
 
 
 def _keys(options: argparse.Namespace, most: int) -> list[str]:
@@ -160,7 +171,12 @@ def connected(session: Run) -> tuple[Insi, Caller, bool]:
     given = {n: getattr(own, n) or getattr(feed, n) for n in ("certificate", "key", "authority")}
     for name, value in {"url": own.url, "authorisation_number": own.authorisation_number, **given}.items():
         if not value:
-            raise _setting(name, "il est nécessaire pour interroger INSi", "it is needed to ask INSi")
+            raise SettingsInvalid(
+                name=f"insi.{name}",
+                file="transvase.toml",
+                what=Said("il est nécessaire pour interroger INSi", "it is needed to ask INSi"),
+                mend=SettingsInvalid.MISSING,
+            )
     host = urlsplit(own.url).hostname or ""
     kind = (
         "sandbox"
@@ -245,7 +261,7 @@ class Desk:
     ) -> None:
         self._environment, self._limits = session.settings.feed.environment, session.settings.insi
         self._client, self._caller, self._journal, self._answers, self._now = client, caller, journal, answers, now
-        self._calls = 0
+        self.calls = 0
 
     def all(self, records: list[Local]) -> Iterator[Result]:
         """The result of each patient. Once the caller is refused, the quota used up or the service silent, the rest is not called."""
@@ -273,12 +289,12 @@ class Desk:
             moment = self._now()
             ident = uuid.uuid5(_MESSAGES, f"{record.patient} {moment.isoformat()} {self._journal.events()}")
             asked = Call(record.patient, OPERATION, step.criteria, f"uuid:{ident}", calls + 1)
-            if self._calls >= self._limits.calls_per_run or not self._journal.reserve(
+            if self.calls >= self._limits.calls_per_run or not self._journal.reserve(
                 asked, moment, self._limits.calls_per_day
             ):
                 # Cut in the middle of a search: nothing may be concluded from its beginning.
                 return Result(record.patient, "not_called", "quota", calls, {})
-            call, calls, self._calls = asked, calls + 1, self._calls + 1
+            call, calls, self.calls = asked, calls + 1, self.calls + 1
             search = Search(family, step.given, record.traits.sex, record.traits.birth_date, step.birth_place)
             answer = self._ask(search, ident, moment)
             self._journal.answered(call, self._now(), answer.code)
@@ -427,7 +443,8 @@ def _sentences(
                 f"    {_TRAITS[name][at]} : {here or '-'} | INSi : {there}" for name, here, there in result.values
             )
         yield f"    {('à faire', 'to do')[at]} : {mend}"
-    yield (f"{today} appels ce jour sur {per_day}", f"{today} calls today out of {per_day}")[at]
+    calls = counted(today, "appel ce jour", "appels ce jour", "call today", "calls today", language)
+    yield (f"{calls} sur {per_day}", f"{calls} out of {per_day}")[at]
     yield (
         "Comparaison stricte des traits : ce n'est pas l'opération officielle de vérification. Aucune fiche n'a été modifiée.",
         "A strict comparison of traits: not the official operation of verification. No record was changed.",

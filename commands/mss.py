@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from transvase.commands.session import run_of, with_json, with_settings
+from transvase.commands.ledger_words import acted, problems_told, show_states, told
+from transvase.commands.session import counted, run_of, with_json, with_settings
 from transvase.errors import BadCall, Said
 from transvase.ledger.states import REOPENED, State
 
@@ -97,16 +98,6 @@ def _print(value: Any) -> None:
     print(orjson.dumps(value).decode())
 
 
-def _problems(problems: list[Any], language: str) -> list[dict[str, Any]]:
-    """One entry per problem, not per message."""
-    from transvase.gateways import causes
-
-    return [
-        {"state": state, "code": code, "count": n, "cause": causes.of(code).sentence(language)}
-        for state, code, n in problems
-    ]
-
-
 def _held(held: Counter[tuple[str, str]], language: str) -> list[dict[str, Any]]:
     """What stays here: a rule of the catalogue, or a cause, with who can act."""
     from transvase.gateways import causes
@@ -118,19 +109,6 @@ def _held(held: Counter[tuple[str, str]], language: str) -> list[dict[str, Any]]
         why = causes.of(code).sentence(language) if rule is None else rule[1 if language == "fr" else 2]
         rows.append({"leg": leg, "code": code, "count": n, "why": why, "who": rule.unblock if rule else ""})
     return rows
-
-
-def _states(counts: dict[str, int], problems: list[Any], broken: int | None, language: str) -> None:
-    for state, n in sorted(counts.items()):
-        print(f"  {state:<12} {n:>8}")
-    for problem in _problems(problems, language):
-        print(f"  {problem['state']} {problem['code']} × {problem['count']} : {problem['cause']}")
-    if broken:
-        print(
-            f"  chaîne du registre rompue à l'événement {broken}"
-            if language == "fr"
-            else f"  the ledger's chain is broken at event {broken}"
-        )
 
 
 def _plan(options: argparse.Namespace, session: Run) -> int:
@@ -188,9 +166,9 @@ def _send(options: argparse.Namespace, session: Run) -> int:
     with Ledger(ledger_place(session.settings), DESTINATIONS) as ledger:
         counts, broken, problems = ledger.counts(), ledger.broken(), ledger.problems()
     if options.json:
-        _print({"states": counts, "problems": _problems(problems, options.lang), "chain_broken_at": broken})
+        _print({"states": counts, "problems": problems_told(problems, options.lang), "chain_broken_at": broken})
     else:
-        _states(counts, problems, broken, options.lang)
+        show_states(counts, problems, broken, options.lang)
     waiting = ("refused", "set_aside", "to_submit", "to_query", "submitted")
     return 1 if broken or any(counts.get(s) for s in waiting) else 0
 
@@ -219,12 +197,12 @@ def _show(options: argparse.Namespace, session: Run) -> int:
         events = ledger.of_document(options.document) if options.document else []
     names = ("document", "destination", "rank", "state", "code", "attempts", "act")
     if options.json:
-        answer: dict[str, Any] = {"states": counts, "problems": _problems(problems, options.lang)}
+        answer: dict[str, Any] = {"states": counts, "problems": problems_told(problems, options.lang)}
         answer |= {"chain_broken_at": broken, "messages": [{n: getattr(r, n) for n in names} for r in rows]}
         answer["events"] = [dict(zip(("at", "event", "state", "code"), e, strict=True)) for e in events]
         _print(answer)
     elif not listed:
-        _states(counts, problems, broken, options.lang)
+        show_states(counts, problems, broken, options.lang)
     else:
         for row in rows[:_LISTED]:
             print(f"  {row.document:<16} {row.destination:<20} {row.state:<11} {row.act:<10} {row.code}".rstrip())
@@ -239,16 +217,11 @@ def _show(options: argparse.Namespace, session: Run) -> int:
 
 
 def _act(options: argparse.Namespace, session: Run) -> int:
-    from transvase.ledger import acts
-
     with _opened(session) as ledger:
-        if options.act == "retry":
-            found = acts.retry(
-                ledger, session.clock, document=options.document or "", code=options.code or "", state=options.state
-            )
-        else:
-            found = acts.skip(ledger, session.clock, options.document, options.reason)
+        options.recording.begin(session)
+        found = acted(options, ledger, session.clock)
         after = ledger.counts()
+    options.recording.note(options.act, told(options, found))
     if not found:
         raise BadCall(
             what=Said("rien dans le registre ne répond à ce critère", "nothing in the ledger meets that criterion"),
@@ -257,17 +230,25 @@ def _act(options: argparse.Namespace, session: Run) -> int:
     if options.json:
         _print({"act": options.act, "documents": sorted({s.document for s in found}), "states": after})
     elif options.act == "retry":
-        print(
-            f"  {len(found)} messages rouverts ; `transvase mss send` les reprend."
-            if options.lang == "fr"
-            else f"  {len(found)} messages opened again; `transvase mss send` takes them up."
+        done = counted(
+            len(found),
+            "message rouvert ; `transvase mss send` le reprend",
+            "messages rouverts ; `transvase mss send` les reprend",
+            "message opened again; `transvase mss send` takes it up",
+            "messages opened again; `transvase mss send` takes them up",
+            options.lang,
         )
+        print(f"  {done}.")
     else:
-        print(
-            f"  {len(found)} messages écartés ; `transvase mss retry --document` les rouvre."
-            if options.lang == "fr"
-            else f"  {len(found)} messages left aside; `transvase mss retry --document` opens them again."
+        done = counted(
+            len(found),
+            "message écarté ; `transvase mss retry --document` le rouvre",
+            "messages écartés ; `transvase mss retry --document` les rouvre",
+            "message left aside; `transvase mss retry --document` opens it again",
+            "messages left aside; `transvase mss retry --document` opens them again",
+            options.lang,
         )
+        print(f"  {done}.")
     return 0
 
 
@@ -300,9 +281,13 @@ def _receive(options: argparse.Namespace, session: Run) -> int:
             name="mss.imap",
             file="transvase.toml",
             what=Said("il est nécessaire pour lire la boîte", "it is needed to read the mailbox"),
+            mend=SettingsInvalid.MISSING,
         )
+    options.recording.begin(session)
     with opened() as box:
         taken = inbox.receive(box, options.into, names(session))
+    counts = {"messages": taken.messages, "filed": taken.filed, "refused": len(taken.refused)}
+    options.recording.note("receive", counts)
     french = options.lang == "fr"
     if options.json:
         refused = [{"message": name, "reason": reason} for name, reason in taken.refused]

@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
             number = _new(options, session, requests) if options.act == "new" else options.number
             found = find(session, number)
             if options.act in ("acknowledge", "run", "cancel"):
-                code = _act(options.act, session, requests, found)
+                code = _act(options, session, requests, found)
             shown = [r for r in (requests.find(number),) if r is not None]
     _say(options, shown, session.clock, broken)
     return 1 if code or broken or any(r.late(session.clock) for r in shown) else 0
@@ -135,7 +135,11 @@ def _new(options: argparse.Namespace, session: Run, requests: Any) -> int:
             mend=Said("donnez la date de réception", "give the date of reception"),
         )
     rest = _rest_due(options.phased, scope.kind, received, session) if options.phased else None
+    options.recording.begin(session)
     number: int = requests.receive(options.by, options.means, received, options.recipient, scope, rest).number
+    # Whose record is asked for stands in the register alone.
+    told = {"number": number, "kind": scope.kind, "means": options.means, "judicial": scope.judicial}
+    options.recording.note("request", told | {"phased": rest is not None})
     return number
 
 
@@ -189,15 +193,18 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _act(act: str, session: Run, requests: Any, request: Request) -> int:
+def _act(options: argparse.Namespace, session: Run, requests: Any, request: Request) -> int:
     """Acknowledge, cancel or run; 1 when the archive is incomplete."""
     if not request.open:
         raise BadCall(
             what=Said(f"la demande {request.number} est close", f"request {request.number} is closed"),
             mend=Said("inscrivez-en une autre", "register another one"),
         )
-    if act != "run":
-        requests.record(request.number, session.clock, {"acknowledge": "acknowledged", "cancel": "cancelled"}[act])
+    if options.act != "run":
+        event = {"acknowledge": "acknowledged", "cancel": "cancelled"}[options.act]
+        options.recording.begin(session)
+        requests.record(request.number, session.clock, event)
+        options.recording.note("request", {"number": request.number, "kind": request.scope.kind, "event": event})
         return 0
     import orjson
 

@@ -152,6 +152,13 @@ def _recording(options: argparse.Namespace) -> Recording:
     return Recording(" ".join(filter(None, words)), given or "")
 
 
+def counted(count: int, one_fr: str, several_fr: str, one: str, several: str, language: str) -> str:
+    """A count with its noun: in French the plural begins at two, in English everything but one is plural."""
+    if language == "fr":
+        return f"{count} {several_fr if count > 1 else one_fr}"
+    return f"{count} {one if count == 1 else several}"
+
+
 class Progress:
     """Shows steps, counts, rate and time left: one line rewritten on a terminal, plain lines elsewhere."""
 

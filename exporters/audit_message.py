@@ -1,5 +1,6 @@
-"""An audit message of the access journal (DICOM PS3.15, A.5, which continues RFC 3881; IHE ATNA): who exported, imported, verified or
-fed, when and with what outcome, written from the two records of a run. How it travels belongs to `gateways.audit_repository`.
+"""An audit message of the access journal (DICOM PS3.15, A.5, which continues RFC 3881; IHE ATNA): who exported, imported, verified,
+fed, asked INSi or decided, when and with what outcome, written from the two records of a run. How it travels belongs to
+`gateways.audit_repository`.
 
 Counts, references and digests only: the message names no patient, as the record it comes from.
 """
@@ -15,23 +16,39 @@ _DCM = "DCM"
 
 
 class _Event(NamedTuple):
-    """A code of DICOM's audit events, its display, the action (C, R, U, D, E) and the IHE transaction that it is, if any."""
+    """A code of DICOM's audit events, its display, the action (C, R, U, D, E), the IHE transaction that it is, if any, and the service
+    that it speaks to."""
 
     code: str
     display: str
     action: str
     transaction: tuple[str, str] | None = None
+    service: str = ""
 
 
-# What is an access to records, by the first word of a run's command or of a job of Dagster; the rest judges and reports what was read.
-_EVENTS = {
+# What is an access to records, by a run's command, whole or its first word, or by a job of Dagster; the rest judges and reports what was
+# read. A request that is registered opens no record yet: `request run` does. None: what the first word says does not hold.
+_EVENTS: dict[str, _Event | None] = {
     "extract": _Event("110107", "Import", "C"),
     "import": _Event("110107", "Import", "C"),
     "verify": _Event("110112", "Query", "E"),
     "export": _Event("110106", "Export", "R"),
     "request": _Event("110106", "Export", "R"),
-    "feed": _Event("110106", "Export", "R", ("ITI-41", "Provide and Register Document Set-b")),
-    "nightly": _Event("110106", "Export", "R", ("ITI-41", "Provide and Register Document Set-b")),
+    "request new": None,
+    "request acknowledge": None,
+    "request cancel": None,
+    "feed": _Event("110106", "Export", "R", ("ITI-41", "Provide and Register Document Set-b"), "DMP"),
+    # What an operator decides about documents: nothing leaves by it.
+    "feed retry": _Event("110110", "Patient Record", "U"),
+    "feed skip": _Event("110110", "Patient Record", "U"),
+    "feed delete": _Event("110106", "Export", "D", ("ITI-57", "Update Document Set"), "DMP"),
+    "mss": _Event("110106", "Export", "R", ("ITI-32", "Distribute Document Set on Media"), "MSSanté"),
+    "messages": _Event("110106", "Export", "R", ("ITI-32", "Distribute Document Set on Media"), "MSSanté"),
+    "mss retry": _Event("110110", "Patient Record", "U"),
+    "mss skip": _Event("110110", "Patient Record", "U"),
+    "mss receive": _Event("110107", "Import", "C"),
+    "nightly": _Event("110106", "Export", "R", ("ITI-41", "Provide and Register Document Set-b"), "DMP"),
+    "insi": _Event("110112", "Query", "E", None, "INSi"),
     "demo": _Event("110106", "Export", "R"),
     "everything": _Event("110106", "Export", "R"),
 }
@@ -40,7 +57,8 @@ _EVENTS = {
 def message(opening: dict[str, Any], closing: dict[str, Any], digest: str) -> str | None:
     """The message of a run; None for one that is no access to records. `digest` is the SHA-256 of the closing record."""
     words = str(opening["command"]).split() or [""]
-    event = _EVENTS.get(words[1] if words[0] == "dagster" and len(words) > 1 else words[0])
+    name = words[1] if words[0] == "dagster" and len(words) > 1 else words[0]
+    event = _EVENTS.get(" ".join(words[:2]), _EVENTS.get(name))
     if (closing.get("noted") or {}).get("annex"):
         # The one output of the audit that names patients.
         event = _Event("110106", "Export", "R")
@@ -53,7 +71,8 @@ def message(opening: dict[str, Any], closing: dict[str, Any], digest: str) -> st
         if event.transaction
         else ""
     )
-    destination = ("110152", "Destination Role ID") if event.transaction else ("110154", "Destination Media")
+    destination = ("110152", "Destination Role ID") if event.service else ("110154", "Destination Media")
+    leaves = event.code == "110106" or event.service
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         f'<AuditMessage><EventIdentification EventActionCode="{event.action}" EventDateTime="{attribute(closing["at"])}" '
@@ -61,7 +80,7 @@ def message(opening: dict[str, Any], closing: dict[str, Any], digest: str) -> st
         f'<EventID csd-code="{event.code}" codeSystemName="{_DCM}" originalText="{event.display}"/>{kind}</EventIdentification>'
         + _participant(opening["operator"] or "-", True, ("110153", "Source Role ID"))
         + _participant(f"Transvase {software['version']}", False, ("110150", "Application"))
-        + (_participant(_destination(event, opening), False, destination) if event.code == "110106" else "")
+        + (_participant(_destination(event, opening), False, destination) if leaves else "")
         + f'<AuditSourceIdentification AuditSourceID="{attribute(opening["host_role"] or "transvase")}">'
         '<AuditSourceTypeCode csd-code="4"/></AuditSourceIdentification>'
         + _object(digest, "run-record", [("number", closing["number"]), *_counts(closing)])
@@ -78,7 +97,7 @@ def _outcome(closing: dict[str, Any]) -> int:
 
 
 def _destination(event: _Event, opening: dict[str, Any]) -> str:
-    return f"DMP {opening['environment']}" if event.transaction else "PORTABILITE"
+    return f"{event.service} {opening['environment']}" if event.service else "PORTABILITE"
 
 
 def _participant(user: str, requestor: bool, role: tuple[str, str]) -> str:

@@ -36,7 +36,9 @@ from transvase.model.report import (
     View,
     number,
 )
+from transvase.model.requirements import Requirement
 from transvase.model.verdict import CATALOGUE
+from transvase.reports import matrix
 
 # What the ledger says beats what the verdicts allowed: a document that was sent stays sent.
 _FROM_LEDGER = {
@@ -103,11 +105,12 @@ def gather(
     requests: Sequence[Asked] = (),
     evidence: Evidence = (),
     unchecked: Sequence[tuple[Said, Said]] = (),
+    asked: Sequence[Requirement] = (),
 ) -> Report:
     """Count the report and write the lists behind its figures to `<work>/report/records.parquet` (list, reference; in order).
 
-    `sendings` is read once, in batches. `unchecked` adds (what, why) to what this version never checks. WorkMissing without
-    extraction or verdicts, TotalsDiffer when the figures do not add up."""
+    `sendings` is read once, in batches. `unchecked` adds (what, why) to what this version never checks. `asked` is the annex: without
+    any, there is none. WorkMissing without extraction or verdicts, TotalsDiffer when the figures do not add up."""
     counts_path = work / "verdicts" / "counts.json"
     extraction = canonical.manifest(work)
     if not counts_path.is_file():
@@ -135,7 +138,11 @@ def gather(
         raise TotalsDiffer(f"{found.total('place-')} documents listed for {extraction['rows']['document']}")
     if found.total("outcome-") != found.total("status-"):
         raise TotalsDiffer(f"{found.total('outcome-')} outcomes for {found.total('status-')} documents")
-    return _report(head, found, extraction, judged, export, requests, evidence, unchecked)
+    report = _report(head, found, extraction, judged, export, requests, evidence, unchecked)
+    if not asked:
+        return report
+    annex = matrix.section(asked, _by_rule(found, "block"), _by_rule(found, "warning"), head.software)
+    return report._replace(sections=[*report.sections, annex])
 
 
 def _keep_sendings(path: Path, sendings: Iterable[Sending]) -> None:
@@ -750,6 +757,16 @@ def _not_checked(export: dict[str, Any], more: Sequence[tuple[Said, Said]]) -> S
     return Section(
         "unchecked", Said("Ce qui n'a pas été contrôlé, et pourquoi", "What was not checked, and why"), (), (), (table,)
     )
+
+
+def _by_rule(found: _Counted, severity: str) -> dict[str, int]:
+    """Findings of each rule in the view, all destinations together."""
+    counts: dict[str, int] = {}
+    for name, count in found.lists.items():
+        if name.startswith(start := f"rule-{severity}-"):
+            rule = name.removeprefix(start).rpartition("-")[0]
+            counts[rule] = counts.get(rule, 0) + count
+    return counts
 
 
 _SEVERITY = {"block": Said("bloquant", "blocking"), "warning": Said("signalé", "reported")}

@@ -6,11 +6,14 @@ that need it are skipped and listed by name; with `TRANSVASE_TEST_ALL=1` (make t
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+from transvase import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("TRANSVASE_SHARED") or ROOT.parent / "shared")
@@ -54,6 +57,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--plain", action="store_true", help="leave out tests that need the reference folder or Debian packages"
     )
     parser.addoption("--approve", action="store_true", help="rewrite the expected files, then review the difference")
+    parser.addoption(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="write the outcome of each test, for tools/generate_docs.py --results",
+    )
+
+
+class Results:
+    """The outcome of each test by its identifier: failed when any of its phases failed, skipped when nothing of it ran."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.outcomes: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        worst = {"skipped": 1, "passed": 0, "failed": 2}
+        said = self.outcomes.get(report.nodeid, "passed")
+        self.outcomes[report.nodeid] = max(said, report.outcome, key=worst.__getitem__)
+
+    def pytest_sessionfinish(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        told = {"version": __version__, "outcomes": dict(sorted(self.outcomes.items()))}
+        self.path.write_text(json.dumps(told, indent=0), encoding="utf-8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker of requirements, and the record of outcomes where it is asked for; workers of xdist report to the one that writes it."""
+    config.addinivalue_line(
+        "markers", "requirement(*ids): lines of docs/reference/national-requirements.csv that the test exercises"
+    )
+    if (path := config.getoption("--results", None)) is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Results(path), "transvase-results")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

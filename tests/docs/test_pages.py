@@ -62,17 +62,6 @@ def test_check_exits_1_on_a_difference():
     assert "outcomes.md" in done.stdout
 
 
-def test_a_requirement_without_test_or_reason_is_refused(generator):
-    requirements = generator["requirements"]
-    tests = requirements.__globals__["tests_by_requirement"]
-    requirements.__globals__["tests_by_requirement"] = dict
-    try:
-        with pytest.raises(generator["Inconsistent"], match="neither"):
-            requirements()
-    finally:
-        requirements.__globals__["tests_by_requirement"] = tests
-
-
 def test_environment_variables_of_the_page_are_those_that_settings_reads(generator):
     source = Path(settings.__file__).read_text(encoding="utf-8")
     assert set(generator["ENVIRONMENT"]) == set(re.findall(r'environ\.get\("(\w+)"\)', source))

@@ -97,6 +97,10 @@ EVENTS = [
     ("import", 0, ("110107", "", "C", "0")),
     ("verify", 0, ("110112", "", "E", "0")),
     ("extract", 20, ("110107", "", "C", "8")),
+    ("feed retry", 0, ("110110", "", "U", "0")),
+    ("feed skip", 0, ("110110", "", "U", "0")),
+    ("feed delete", 1, ("110106", "ITI-57", "D", "4")),
+    ("insi", 1, ("110112", "", "E", "4")),
 ]
 
 
@@ -111,7 +115,9 @@ def test_each_access_is_an_event(desk, repository, command, code, expected):
     assert told.body.find("AuditSourceIdentification").get("AuditSourceID") == "serveur-cabinet"
 
 
-@pytest.mark.parametrize("command", ["check", "audit", "dagster audit"])
+@pytest.mark.parametrize(
+    "command", ["check", "audit", "dagster audit", "request new", "request acknowledge", "request cancel"]
+)
 def test_what_reads_no_record_is_no_event(desk, repository, command):
     assert desk.run(command) == [] and repository.messages == []
 
