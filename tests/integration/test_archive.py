@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import io
@@ -98,6 +99,7 @@ def test_port_45_the_outer_zip_is_a_collection_of_archives_and_no_xdm(practice):
     assert not any(n.startswith("IHE_XDM") or n == "INDEX.HTM" for n in practice.members)
 
 
+@pytest.mark.requirement("XDM-01")
 def test_port_45_each_patient_archive_stands_alone_as_valid_xdm(practice):
     for name in practice.patients:
         assert xdm.problems(io.BytesIO(practice.members[name])) == []
@@ -185,6 +187,7 @@ def test_port_52_the_synthesis_is_the_first_document_of_each_patient(dossiers):
         assert slots["URI"][0] in ("DOC0001.XML", "DOC0001.PDF")
 
 
+@pytest.mark.requirement("XDM-04")
 def test_port_53_index_is_xhtml_naming_the_issuer_and_linking_the_readme(practice, dossiers):
     structure = rows(practice, "practice")[0]
     for files in dossiers.values():
@@ -196,6 +199,7 @@ def test_port_53_index_is_xhtml_naming_the_issuer_and_linking_the_readme(practic
         assert [a.get("href") for a in page.iter("{*}a")] == ["README.TXT"]
 
 
+@pytest.mark.requirement("XDM-04")
 def test_port_54_readme_is_ascii_with_crlf_at_the_three_levels(practice, dossiers, transverse):
     levels = [practice.members["README.TXT"], transverse["README.TXT"], *(f["README.TXT"] for f in dossiers.values())]
     structure = rows(practice, "practice")[0]
@@ -329,6 +333,7 @@ def test_port_71_class_follows_from_type_and_codes_are_of_their_sets(dossiers):
             assert facility.get("nodeRepresentation") in FACILITIES
 
 
+@pytest.mark.requirement("XDM-06")
 def test_port_72_and_73_hash_is_sha1_size_is_bytes_uri_is_the_file(dossiers):
     for files in dossiers.values():
         named = set()
@@ -360,6 +365,27 @@ def test_port_37_and_75_a_cda_of_its_own_leaves_byte_for_byte(practice, dossiers
                 assert hashlib.sha256(files[SUBSET + line["uri"]]).hexdigest() == kept[line["version"]]
                 carried += 1
     assert carried >= 10
+
+
+def test_port_36_what_is_standard_at_the_source_leaves_in_that_standard(practice, dossiers, data, transverse):
+    """A PDF stays the PDF that it was, inside its CDA or, when it was put in PDF/A-1, beside it; agenda and traces take the standards
+    that the guide prefers."""
+    kept = {v["key"]: (v["detected"], v["sha256"]) for v in rows(practice, "document_version")}
+    seen = set()
+    for name, files in dossiers.items():
+        for line in data[name]["documents"]:
+            detected, digest = kept.get(line["version"], ("", ""))
+            if detected != "pdf" or line["form"] != "written":
+                continue
+            body = etree.fromstring(files[SUBSET + line["uri"]]).find(".//{*}nonXMLBody/{*}text")
+            held = [base64.b64decode(body.text)]
+            held += [d for n, d in files.items() if n == f"ORIGINAUX/{line['uri'].removesuffix('.XML')}.PDF"]
+            assert digest in {hashlib.sha256(d).hexdigest() for d in held}, line["uri"]
+            assert (len(held) == 1) is (line["rung"] in ("untouched", "carried"))
+            seen.add(line["rung"])
+    assert seen
+    assert transverse["TRANSVERSE/AGENDA.ICS"].startswith(b"BEGIN:VCALENDAR\r\nVERSION:2.0")
+    assert all(line.startswith(b"<86>1 ") for line in transverse["TRANSVERSE/ACCES.LOG"].splitlines())
 
 
 # -- C and G. Data, transverse part, documentation --------------------------------------------------------------------------------

@@ -133,6 +133,48 @@ def test_a_title_that_looks_like_a_tag_is_text(one, name):
     assert whole(data).title == name
 
 
+def test_every_level_1_document_reads_the_same_without_a_schema(written):
+    seen = 0
+    for data in written.values():
+        pieces = cda_pieces.written(data)
+        seen += pieces is not None
+        assert (pieces is None) or pieces == whole(data)
+    assert seen > 50
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        *CHANGES,
+        pytest.param("QUJD</text>", "QUJD<b/></text>", id="an element in the text"),
+        pytest.param("QUJD</text>", "QUJD</text><text/>", id="a second text"),
+        pytest.param("QUJD</text>", "&#81;UJD</text>", id="a reference in the text"),
+        pytest.param("</ClinicalDocument>", "", id="an end cut off"),
+        pytest.param("</ClinicalDocument>", "</ClinicalDocument><x/>", id="something after the end"),
+        pytest.param("</title>", "]]></title>", id="the end of a CDATA section in the title"),
+        pytest.param("</title>", "\x01</title>", id="a control character in the title"),
+        pytest.param("<custodian>", '<custodian a="1" a="2">', id="an attribute twice on a piece"),
+        pytest.param("<custodian>", "<custodian><b>", id="a piece not closed"),
+        pytest.param('<setId root="', '<setId root="<', id="a tag in an identifier"),
+        pytest.param("<custodian>", "<b><custodian>", id="an element not closed"),
+    ],
+)
+def test_what_is_not_as_we_write_it_reads_the_same_or_is_declined_without_a_schema(one, old, new):
+    assert old in one
+    data = one.replace(old, new, 1).encode()
+    pieces = cda_pieces.written(data)
+    assert pieces is None or pieces == whole(data)
+
+
+@pytest.mark.parametrize("at", range(0, 6000, 97))
+def test_a_spoilt_byte_reads_the_same_or_is_declined_without_a_schema(one, at):
+    data = one.encode()
+    for byte in (b"<", b">", b"&", b'"', b"\xff", b"\x00"):
+        spoilt = data[:at] + byte + data[at + 1 :]
+        pieces = cda_pieces.written(spoilt)
+        assert pieces is None or pieces == whole(spoilt)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -2,8 +2,7 @@
 
 Forty seeded kills by default, half of them on each route, and eight with the ledger on a PostgreSQL server; `TRANSVASE_KILLS=300` asks
 for as many by hand. A kill is a SIGKILL of a real process: at the nth statement of the ledger (every write is one), or after a seeded
-time. A process that has imported everything and serves nothing else forks the feeders, so that a kill costs its run and not a start of
-Python.
+time.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +19,6 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
-import transvase
 from transvase.gateways import dmp
 from transvase.ledger.engines import Place, Server
 from transvase.ledger.submissions import Ledger
@@ -41,6 +37,8 @@ from ..builders import (  # noqa: TID252
     fed_practice,
     registered_patients,
 )
+from ..certificates import issued  # noqa: TID252
+from ..forking import Forking  # noqa: TID252
 
 ledger_server = ledgers.ledger_server
 Route = Literal["soap", "fhir"]
@@ -52,8 +50,8 @@ FIRST, CHANGED, SECOND = ("D1", "D2", "D3", "D4", "D5"), ("D1", "D2"), ("D6",)
 # More than the statements of a whole night, so that some feeders end by themselves.
 STATEMENTS = 140
 
-FORKING = """
-import os, signal, sys, threading, time
+FEEDER = """
+import os, signal, threading, time
 from datetime import datetime
 from pathlib import Path
 import lxml.etree, duckdb, pyarrow
@@ -64,7 +62,7 @@ from transvase.gateways.dmp_fhir import DmpFhir
 from transvase.ledger.engines import Server
 from transvase.ledger.submissions import Ledger
 
-def feed(work, clock, ledger, url, way, keys, statements, seconds):
+def run(work, clock, ledger, url, way, keys, statements, seconds):
     now, keys = datetime.fromisoformat(clock), Path(keys)
     seen = [0]
 
@@ -92,18 +90,6 @@ def feed(work, clock, ledger, url, way, keys, statements, seconds):
             opened._base.base.execute = lambda *said: (at_each_statement(said), ask(*said))[1]
         feeding.feed(Job(work, (), clock, "Transvase essai", ""), opened, connect,
                      feeding.Limits(10000, 30000, 2), lambda: now)
-
-print("ready", flush=True)
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        try:
-            feed(*line.rstrip("\\n").split("\\t"))
-            os._exit(0)
-        except BaseException as error:
-            print(type(error).__name__, error, file=sys.stderr, flush=True)
-            os._exit(1)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -118,7 +104,7 @@ class World(NamedTuple):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("campaign")
-    authority.create(folder / "keys", CLOCK, structure=STRUCTURE)
+    issued(folder / "keys", structure=STRUCTURE)
     people = [a_patient("P1"), a_patient("P2")]
     first = [a_document(d, f"P{1 + n % 2}") for n, d in enumerate(FIRST)]
     newer = [a_version(f"{d}-2", d, f"P{1 + FIRST.index(d) % 2}", rank=2) for d in CHANGED]
@@ -128,20 +114,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def forking() -> Iterator[subprocess.Popen[str]]:
-    """The process that forks feeders: a line in for each, its exit code out."""
-    source = str(Path(transvase.__file__).parent.parent)
-    with subprocess.Popen(
-        [sys.executable, "-c", FORKING],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": source},
-    ) as process:
-        assert process.stdout is not None and process.stdin is not None
-        assert process.stdout.readline() == "ready\n"
+def forking() -> Iterator[Forking]:
+    """Feeders: a fork for each."""
+    with Forking(FEEDER) as process:
         yield process
-        process.stdin.close()
 
 
 class Round:
@@ -151,7 +127,7 @@ class Round:
         self,
         world: World,
         folder: Path,
-        forking: subprocess.Popen[str],
+        forking: Forking,
         seed: int,
         route: Route,
         place: Place | None = None,
@@ -179,9 +155,7 @@ class Round:
         url = self.running.url if way == "soap" else self.running.fhir_url
         ledger = " ".join(self.ledger) if isinstance(self.ledger, Server) else self.ledger
         facts = (self.world.nights[night], CLOCK.isoformat(), ledger, url, way, self.world.keys)
-        assert self.forking.stdin is not None and self.forking.stdout is not None
-        print(*facts, statements, seconds, sep="\t", file=self.forking.stdin, flush=True)
-        return int(self.forking.stdout.readline())
+        return self.forking(*facts, statements, seconds)
 
     def killed(self, night: int, kills: int) -> int:
         """So many kills of a night's feeder at most; how many met it alive."""
@@ -249,21 +223,19 @@ class Round:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_each_document_once_after_so_many_kills(
-    world: World, forking: subprocess.Popen[str], tmp_path: Path, route: Route
-) -> None:
+def test_each_document_once_after_so_many_kills(world: World, forking: Forking, tmp_path: Path, route: Route) -> None:
     campaign(world, forking, tmp_path, route, KILLS // len(ROUTES))
 
 
 def test_each_document_once_with_the_ledger_on_a_server(
-    world: World, forking: subprocess.Popen[str], tmp_path: Path, ledger_server: Any
+    world: World, forking: Forking, tmp_path: Path, ledger_server: Any
 ) -> None:
     campaign(world, forking, tmp_path, "soap", KILLS // 5, lambda: ledgers.on(ledger_server))
 
 
 def campaign(
     world: World,
-    forking: subprocess.Popen[str],
+    forking: Forking,
     tmp_path: Path,
     route: Route,
     kills: int,

@@ -41,6 +41,7 @@ from ..builders import (  # noqa: TID252
     judged,
     registered_patients,
 )
+from ..certificates import issued  # noqa: TID252
 
 OID, STRUCTURE = OFFICE[0].values["oid"], OFFICE[0].values["struct_idnat"]
 OTHER = "1990000788"
@@ -149,7 +150,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
-    authority.create(folder, CLOCK, structure=STRUCTURE)
+    issued(folder, structure=STRUCTURE)
     return folder
 
 
@@ -162,6 +163,7 @@ def uid(document: str = "D1", rank: int = 1) -> str:
     return unique_id(OID, document, rank)
 
 
+@pytest.mark.requirement("DMP-47")
 @pytest.mark.parametrize("signed", [False, True], ids=["plain", "with proofs"])
 def test_a_document_of_ours_is_deleted_and_the_others_stand(scene: Scene, signed: bool) -> None:
     with scene.sandbox(require_vihf=signed):
@@ -239,6 +241,7 @@ def test_what_was_deleted_by_other_means_is_done(scene: Scene) -> None:
         assert scene.events()[-1] == ("absent", "deleted", "absent")
 
 
+@pytest.mark.requirement("DMP-14")
 def test_the_document_of_another_structure_stands(scene: Scene) -> None:
     """The registry refuses; the ledger says that the document stands, and why."""
     with scene.sandbox() as service:
@@ -300,6 +303,7 @@ def test_a_new_version_waits_for_the_answer(scene: Scene) -> None:
         }
 
 
+@pytest.mark.requirement("DMP-47")
 @pytest.mark.parametrize("state", ["to_submit", "to_query", "adopted", "refused", "deleted"])
 def test_what_does_not_stand_by_our_account_is_not_deleted(tmp_path: Path, state: State) -> None:
     way: dict[str, tuple[str, ...]] = {

@@ -16,14 +16,14 @@ import pytest
 
 from transvase.assets import dmp as asset
 from transvase.assets import feeding
-from transvase.assets.quota import Limits, Window
+from transvase.assets.quota import Limits
 from transvase.assets.run import Run
 from transvase.commands.main import main
 from transvase.errors import CertificateRefused, EnvironmentMismatch, RefusedAlike, SettingsInvalid
 from transvase.exporters.portability import job_of
 from transvase.gateways import certificates, dmp
 from transvase.ledger.submissions import Ledger, Step
-from transvase.sandbox import authority
+from transvase.model.hours import Window
 from transvase.sandbox.dmp import Sandbox
 from transvase.sandbox.misbehaviour import Misbehaviour, Trouble
 from transvase.settings import Feed, Settings, Work, load
@@ -42,6 +42,7 @@ from ..builders import (  # noqa: TID252
     judged,
     registered_patients,
 )
+from ..certificates import issued  # noqa: TID252
 
 STRUCTURE = OFFICE[0].values["struct_idnat"]
 LIMITS = Limits(per_second=10_000, per_day=30_000, connections=2)
@@ -52,7 +53,7 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.work = folder, folder / "work"
-        self.keys = authority.create(folder / "sandbox", CLOCK, structure=STRUCTURE)
+        self.keys = issued(folder / "sandbox", structure=STRUCTURE)
         self.patients = registered_patients(folder / "patients.csv", "P1", "P2")
         rows = [a_document(f"D{n}", f"P{1 + n % 2}", act=f"2026-0{1 + n % 3}-02T10:00:00") for n in range(1, 7)]
         fed_practice(
@@ -253,7 +254,7 @@ def test_a_document_left_aside_stays_so_until_it_is_opened_again(
             assert ledger.of_document(document)[-1][1:] == ("skip", "skipped", "withheld")
             assert gather_outcome(refused, document) == "withheld"
         assert refused.call("retry", "--document", document) == 0
-        assert "rouverts" in capsys.readouterr().out
+        assert "1 envoi rouvert ;" in capsys.readouterr().out
         assert refused.feed(service).sent == 1
 
 
@@ -339,6 +340,7 @@ def test_a_service_that_asks_for_an_hour_is_left_to_the_next_run(office: Office)
 # Window.
 
 
+@pytest.mark.requirement("DMP-60")
 def test_outside_the_window_nothing_leaves_and_nothing_is_wrong(office: Office) -> None:
     limits = LIMITS._replace(window=Window.read("21:00-06:00"))
     with office.sandbox() as service:
@@ -349,6 +351,7 @@ def test_outside_the_window_nothing_leaves_and_nothing_is_wrong(office: Office) 
         assert office.feed(service, limits, lambda: later).sent == 6
 
 
+@pytest.mark.requirement("DMP-60")
 def test_a_run_ends_with_its_window(office: Office) -> None:
     """The window closes while the first batch is on its way: what it began is told, and nothing else begins."""
     limits = LIMITS._replace(window=Window.read("06:00-20:30"))
@@ -423,10 +426,12 @@ def in_production(office: Office, oid: str, ins_oid: str) -> Run:
     return run_of(office, environment="production")
 
 
+@pytest.mark.requirement("DMP-03")
 def test_production_takes_what_is_of_production(office: Office) -> None:
     asset.guard(in_production(office, "1.2.250.1.71.4.2.2.1", NIR_OID))
 
 
+@pytest.mark.requirement("DMP-03")
 @pytest.mark.parametrize(
     ("oid", "ins_oid", "said"),
     [

@@ -214,6 +214,7 @@ def test_everything_due_is_registered_once_and_nothing_else(scene: Scene) -> Non
         assert scene.world.refused >= 2
 
 
+@pytest.mark.requirement("DMP-51")
 def test_feeding_again_sends_nothing(scene: Scene) -> None:
     with scene.sandbox():
         scene.feed()
@@ -235,6 +236,7 @@ def test_intent_sending_outcome_in_that_order(scene: Scene) -> None:
 # The service misbehaves.
 
 
+@pytest.mark.requirement("DMP-50")
 @pytest.mark.parametrize("trouble", list(Trouble), ids=str)
 def test_exactly_once_after_every_misbehaviour(scene: Scene, trouble: Trouble) -> None:
     """At the first sending of a connection, on a connection in use, at both sides of a batch, among the last, and twice running."""
@@ -498,6 +500,7 @@ def test_a_registry_that_lost_what_it_took_gets_it_again(scene: Scene) -> None:
         assert set(scene.registry()) == set(scene.world.holds)
 
 
+@pytest.mark.requirement("DMP-56")
 def test_other_bytes_under_our_identifier_are_for_a_person_to_look_at(scene: Scene) -> None:
     with scene.sandbox():
         scene.feed()
@@ -614,6 +617,7 @@ def test_a_service_that_accepts_and_never_speaks(scene: Scene) -> None:
 # Ceilings and decisions.
 
 
+@pytest.mark.requirement("DMP-59")
 def test_the_daily_ceiling_ends_the_run_and_the_next_day_goes_on(scene: Scene) -> None:
     limits = LIMITS._replace(per_day=BATCH + 4)
     with scene.sandbox():
@@ -640,6 +644,7 @@ def test_the_oldest_acts_leave_first(scene: Scene) -> None:
         assert max(r.act for r in gone) <= min(r.act for r in waiting)
 
 
+@pytest.mark.requirement("DMP-58")
 def test_the_rate_is_a_ceiling_over_all_connections(scene: Scene) -> None:
     with scene.sandbox():
         before = time.monotonic()

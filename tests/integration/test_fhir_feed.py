@@ -44,6 +44,7 @@ from ..builders import (  # noqa: TID252
     fed_practice,
     registered_patients,
 )
+from ..certificates import issued  # noqa: TID252
 
 Way = Literal["soap", "bundle", "simplified"]
 WAYS: tuple[Way, ...] = ("soap", "bundle", "simplified")
@@ -57,7 +58,7 @@ TOKEN = "eyJhbGciOiJub25lIn0.e30."
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
-    authority.create(folder, CLOCK, structure=STRUCTURE)
+    issued(folder, structure=STRUCTURE)
     return folder
 
 

@@ -179,6 +179,7 @@ TOLD = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("INSI-09", "INSI-23")
 @pytest.mark.parametrize(
     ("patient", "exit_code", "outcome", "code", "traits", "searches", "told"), TOLD, ids=[t[0] for t in TOLD]
 )
@@ -206,6 +207,7 @@ def test_every_outcome_has_its_words_in_both_languages() -> None:
     assert all(len({*fr, *en}) == 4 or fr[1] == "rien" for fr, en in command.WORDS.values())
 
 
+@pytest.mark.requirement("INSI-21")
 def test_the_record_is_not_changed_and_the_answer_is_kept_apart(desk) -> None:
     table = desk.work / "canonical" / "patient.parquet"
     before = hashlib.sha256(table.read_bytes()).hexdigest()
@@ -248,6 +250,7 @@ TROUBLES = [
 ]
 
 
+@pytest.mark.requirement("INSI-13")
 @pytest.mark.parametrize(
     ("troubles", "outcome", "code", "told"), [t[1:] for t in TROUBLES], ids=[t[0] for t in TROUBLES]
 )
@@ -261,6 +264,7 @@ def test_what_each_trouble_comes_to(open_desk, capsys, troubles, outcome, code, 
     assert [e.outcome for e in evidence(desk.work / JOURNAL)] == ([outcome] if code == "00" else [])
 
 
+@pytest.mark.requirement("INSI-07")
 def test_a_technical_error_in_the_middle_ends_the_search_without_conclusion(open_desk) -> None:
     desk = open_desk(None, Trouble.FAULT)
     assert desk.call("NONE5") == 1
@@ -352,6 +356,7 @@ def ask(client: gateway.Insi, caller: Caller = CALLER, **changed: str) -> gatewa
     return client.ask(message.content_type, message.parts)
 
 
+@pytest.mark.requirement("INSI-13")
 def test_faults_of_the_caller(desk) -> None:
     client = gateway.Insi(desk.url, context(desk), 20)
     assert ask(client).kind == "found"
@@ -401,6 +406,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("INSI-14", "INSI-20")
 @pytest.mark.parametrize(
     ("environment", "changed", "exit_code", "told"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED]
 )
@@ -423,12 +429,14 @@ def test_an_empty_call_and_an_empty_list_are_refused(desk, capsys) -> None:
     assert desk.sandbox.insi.received == 0
 
 
+@pytest.mark.requirement("INSI-16")
 def test_more_patients_than_the_quota_are_refused_before_any_call(desk, capsys) -> None:
     assert desk.call("EQUAL1", "PLACE2", "DATE3", calls_per_run=2) == 2
     assert "3 patients pour 2 appels" in capsys.readouterr().err
     assert desk.sandbox.insi.received == 0
 
 
+@pytest.mark.requirement("INSI-15")
 def test_a_manual_certificate_is_for_one_patient_at_a_time(desk, capsys) -> None:
     manual = {"certificate": "keys/insi/insi-manu.pem", "key": "keys/insi/insi-manu.key"}
     assert desk.call("EQUAL1", "PLACE2", **manual) == 2
@@ -436,6 +444,7 @@ def test_a_manual_certificate_is_for_one_patient_at_a_time(desk, capsys) -> None
     assert desk.call("EQUAL1", **manual) == 0
 
 
+@pytest.mark.requirement("INSI-16")
 def test_the_quota_of_a_run_counts_calls_and_cuts_a_search_without_conclusion(desk, capsys) -> None:
     assert desk.call("NONE5", "EQUAL1", "--json", calls_per_run=2) == 1
     one, other = json.loads(capsys.readouterr().out)["patients"]
@@ -443,6 +452,7 @@ def test_the_quota_of_a_run_counts_calls_and_cuts_a_search_without_conclusion(de
     assert evidence(desk.work / JOURNAL) == []
 
 
+@pytest.mark.requirement("INSI-16")
 def test_the_quota_of_a_day_holds_over_runs(desk, capsys) -> None:
     assert desk.call("EQUAL1", calls_per_day=2) == 0
     assert desk.call("EQUAL1", calls_per_day=2) == 0

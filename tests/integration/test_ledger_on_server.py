@@ -13,12 +13,12 @@ from transvase.commands.main import main
 from transvase.errors import SettingsInvalid
 from transvase.ledger.engines import Server
 from transvase.ledger.submissions import LEDGER, Ledger
-from transvase.sandbox import authority
 from transvase.sandbox.dmp import Sandbox
 from transvase.settings import Feed, Settings, Work, load
 
 from .. import ledgers  # noqa: TID252
 from ..builders import CLOCK, OFFICE, a_document, a_patient, fed_practice, registered_patients  # noqa: TID252
+from ..certificates import issued  # noqa: TID252
 
 STRUCTURE = OFFICE[0].values["struct_idnat"]
 ledger_server = ledgers.ledger_server
@@ -58,7 +58,7 @@ def test_the_commands_use_the_server_alone(
     tmp_path: Path, ledger_server: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place, work = ledgers.on(ledger_server), tmp_path / "work"
-    keys = authority.create(tmp_path / "sandbox", CLOCK, structure=STRUCTURE)
+    keys = issued(tmp_path / "sandbox", structure=STRUCTURE)
     fed_practice(work, a_patient("P1"), a_document("D1"), a_document("D2"))
     (tmp_path / "secret").write_text(place.password, encoding="utf-8")
     patients = registered_patients(tmp_path / "patients.csv", "P1")

@@ -20,7 +20,7 @@ import pytest
 
 from transvase.assets import inbox, messages
 from transvase.assets.messages import MOST_ATTEMPTS, Post, Posted
-from transvase.assets.quota import Limits, Window
+from transvase.assets.quota import Limits
 from transvase.errors import CertificateRefused, RefusedAlike, ServiceUnreachable
 from transvase.exporters import mssante as writer
 from transvase.exporters.mssante import Letterhead
@@ -32,6 +32,7 @@ from transvase.gateways.mssante import Mailer
 from transvase.ledger import acts
 from transvase.ledger.mail import Handled
 from transvase.ledger.submissions import Ledger
+from transvase.model.hours import Window
 from transvase.sandbox import authority, mail
 from transvase.sandbox.mail import MailSandbox, MailTrouble
 from transvase.sandbox.mail import report as a_report
@@ -49,6 +50,7 @@ from ..builders import (  # noqa: TID252
     ins,
     registered_patients,
 )
+from ..certificates import issued  # noqa: TID252
 
 STRUCTURE = OFFICE[0].values["struct_idnat"]
 LIMITS = Limits(per_second=10_000, per_day=30_000, connections=1)
@@ -129,7 +131,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
-    authority.create(folder, CLOCK, structure=STRUCTURE, hostile=True)
+    issued(folder, structure=STRUCTURE, hostile=True)
     return folder
 
 
@@ -154,6 +156,7 @@ def scene(tmp_path: Path, keys: Path, practice: Path) -> Scene:
 # What leaves, to whom.
 
 
+@pytest.mark.requirement("DMP-19", "MSS-01")
 def test_a_document_goes_to_the_patient_and_to_each_designated_correspondent_once(scene: Scene) -> None:
     with scene.sandbox():
         first = scene.send()
@@ -201,6 +204,7 @@ def who(tmp_path_factory: pytest.TempPathFactory) -> messages.Candidates:
     return candidates_of(fed_practice(tmp_path_factory.mktemp("who") / "work", *rows))
 
 
+@pytest.mark.requirement("MSS-23")
 @pytest.mark.parametrize("case", WHO)
 def test_who_receives(who: messages.Candidates, case: str) -> None:
     number = list(WHO).index(case) + 1
@@ -232,6 +236,7 @@ def which(tmp_path_factory: pytest.TempPathFactory) -> messages.Candidates:
     return candidates_of(fed_practice(work, a_patient("P1"), a_correspondent("C0"), *documents, *stranger))
 
 
+@pytest.mark.requirement("MSS-16")
 @pytest.mark.parametrize("case", WHICH)
 def test_which_documents_leave(which: messages.Candidates, case: str) -> None:
     number = list(WHICH).index(case)
@@ -239,11 +244,13 @@ def test_which_documents_leave(which: messages.Candidates, case: str) -> None:
     assert found == WHICH[case][1]
 
 
+@pytest.mark.requirement("MSS-19")
 def test_what_a_person_must_settle_is_told_by_its_rule(which: messages.Candidates) -> None:
     rules = Counter(cause for *_, held in WHICH.values() for cause in held)
     assert {k: n for k, n in which.held.items() if k != (PRO, "MssNoRecipient")} == rules
 
 
+@pytest.mark.requirement("MSS-07")
 def test_an_unqualified_patient_has_no_address(which: messages.Candidates) -> None:
     assert "D99" not in {planned.document for planned, _ in which.to_send.values()}
 
@@ -259,6 +266,7 @@ def test_a_person_recorded_again_under_another_key_is_not_written_to_twice(scene
 # Versions.
 
 
+@pytest.mark.requirement("MSS-15")
 def test_a_new_version_cancels_the_message_of_the_former_one(scene: Scene) -> None:
     with scene.sandbox():
         scene.send()
@@ -316,6 +324,7 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.requirement("MSS-20")
 @pytest.mark.parametrize(("trouble", "first", "second", "held"), ANSWERS, ids=[a[0] for a in ANSWERS])
 def test_each_answer(one: Scene, trouble: MailTrouble, first: Any, second: Any, held: int) -> None:
     with one.sandbox(trouble):
@@ -404,6 +413,7 @@ def test_a_mailbox_busy_night_after_night_is_set_aside_once_another_message_has_
         assert scene.codes() == {("to_submit", "MssMailboxBusy"): 1, ("registered", ""): 2}
 
 
+@pytest.mark.requirement("MSS-28")
 @pytest.mark.parametrize("who", ["expired", "stranger"])
 def test_a_certificate_that_the_operator_does_not_know_sends_nothing(scene: Scene, who: str) -> None:
     files = scene.keys
@@ -417,6 +427,7 @@ def test_a_certificate_that_the_operator_does_not_know_sends_nothing(scene: Scen
             Mailbox(mssante.endpoint(scene.running.imap), context, 20, mail.OWNER)
 
 
+@pytest.mark.requirement("MSS-25")
 def test_a_server_of_another_authority_is_given_nothing(scene: Scene) -> None:
     files = scene.keys
     context = mssante.tls(files.client, files.client_key, files.stranger, None)
@@ -435,6 +446,7 @@ def test_an_address_that_is_not_ours_stops_the_run_and_refuses_no_message(scene:
         assert scene.states() == {"to_submit": 3}
 
 
+@pytest.mark.requirement("MSS-27")
 @pytest.mark.parametrize("token", ["jeton-psc", "autre"])
 def test_a_token_opens_both_servers(one: Scene, token: str) -> None:
     with one.sandbox(token="jeton-psc"):
@@ -492,6 +504,7 @@ def test_before_the_content_nothing_can_have_left(one: Scene, replies: tuple[Any
         assert (answer.kind, answer.code) == ("not_sent", code)
 
 
+@pytest.mark.requirement("MSS-25")
 def test_without_starttls_nothing_is_said(one: Scene) -> None:
     with one.sandbox(), pytest.raises(CertificateRefused, match="no TLS"):
         one.mailer(2, f"smtp://127.0.0.1:{scripted(b'220 hi' + bytes([13, 10]), b'250 x' + bytes([13, 10]))}").send(
@@ -510,6 +523,7 @@ def test_ceiling_and_window(scene: Scene) -> None:
         assert scene.send().sent == 1
 
 
+@pytest.mark.requirement("MSS-18")
 def test_a_document_above_the_size_stays(one: Scene) -> None:
     with one.sandbox():
         one.send(POST._replace(professional_max=1000))
@@ -519,6 +533,7 @@ def test_a_document_above_the_size_stays(one: Scene) -> None:
 # No identity where it has no business.
 
 
+@pytest.mark.requirement("MSS-30")
 def test_no_identity_in_the_ledger_the_journal_or_the_logs(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with scene.sandbox(MailTrouble.BOUNCE, MailTrouble.CUT_AFTER):
@@ -609,6 +624,7 @@ def altered(archive: bytes) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.requirement("MSS-24")
 def test_what_is_received_is_filed_once_with_who_sent_it_and_can_be_read_as_a_source(
     one: Scene, archive: bytes
 ) -> None:

@@ -8,20 +8,19 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import transvase
 from transvase.exporters.mssante import local_id
 from transvase.ledger.submissions import Ledger
-from transvase.sandbox import authority, mail
+from transvase.sandbox import mail
 from transvase.sandbox.mail import MailSandbox, MailTrouble
 
 from ..builders import CLOCK, OFFICE, Row, a_document, a_patient, a_version, fed_practice, registered_patients  # noqa: TID252
+from ..certificates import issued  # noqa: TID252
+from ..forking import Forking  # noqa: TID252
 
 KILLS = int(os.environ.get("TRANSVASE_KILLS", "6"))
 STRUCTURE = OFFICE[0].values["struct_idnat"]
@@ -36,8 +35,8 @@ PASSING = (
     MailTrouble.DISPLAYED,
 )
 
-FORKING = """
-import os, signal, sys
+SENDER = """
+import os, signal
 from datetime import date, datetime
 from pathlib import Path
 import lxml.etree, duckdb, pyarrow
@@ -48,7 +47,7 @@ from transvase.gateways import mssante
 from transvase.gateways.mailbox import Mailbox
 from transvase.ledger.submissions import Ledger
 
-def send(work, clock, ledger, smtp, imap, keys, owner, statements):
+def run(work, clock, ledger, smtp, imap, keys, owner, statements):
     now, keys, seen = datetime.fromisoformat(clock), Path(keys), [0]
 
     def at_each_statement(_):
@@ -64,36 +63,14 @@ def send(work, clock, ledger, smtp, imap, keys, owner, statements):
         opened._base.base.set_trace_callback(at_each_statement)
         messages.send(Job(work, (), clock, "Transvase essai", ""), opened, mailer, box, post,
                       messages.Limits(10000, 30000, 1), lambda: now)
-
-print("ready", flush=True)
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        try:
-            send(*line.rstrip("\\n").split("\\t"))
-            os._exit(0)
-        except BaseException as error:
-            print(type(error).__name__, error, file=sys.stderr, flush=True)
-            os._exit(1)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 @pytest.fixture(scope="module")
-def forking() -> Iterator[subprocess.Popen[str]]:
-    """The process that forks senders: a line in for each, its exit code out."""
-    source = str(Path(transvase.__file__).parent.parent)
-    with subprocess.Popen(
-        [sys.executable, "-c", FORKING],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": source},
-    ) as process:
-        assert process.stdout is not None and process.stdin is not None
-        assert process.stdout.readline() == "ready\n"
+def forking() -> Iterator[Forking]:
+    """Senders: a fork for each."""
+    with Forking(SENDER) as process:
         yield process
-        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +89,10 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     )
 
 
-def test_each_message_once_after_so_many_kills(
-    nights: tuple[Path, Path], forking: subprocess.Popen[str], tmp_path: Path
-) -> None:
-    keys = authority.create(tmp_path / "keys", CLOCK, structure=STRUCTURE)
+def test_each_message_once_after_so_many_kills(nights: tuple[Path, Path], forking: Forking, tmp_path: Path) -> None:
+    keys = issued(tmp_path / "keys", structure=STRUCTURE)
     patients = registered_patients(tmp_path / "patients.csv", "P1", "P2")
     deaths = seed = 0
-    assert forking.stdin is not None and forking.stdout is not None
     while deaths < KILLS:
         seed += 1
         rng = random.Random(seed)
@@ -137,8 +111,7 @@ def test_each_message_once_after_so_many_kills(
                     folder,
                     mail.OWNER,
                 )
-                print(*facts, statements, sep="\t", file=forking.stdin, flush=True)
-                return int(forking.stdout.readline())
+                return forking(*facts, statements)
 
             def settled(folder: Path = folder) -> bool:
                 with Ledger(folder / "ledger.sqlite") as ledger:

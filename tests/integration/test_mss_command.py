@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from transvase.commands.main import main
-from transvase.sandbox import authority, mail
+from transvase.sandbox import mail
 from transvase.sandbox.mail import MailSandbox, MailTrouble
 from transvase.sandbox.mailboxes import INBOX
 
 from ..builders import CLOCK, OFFICE, Row, a_document, a_patient, fed_practice, registered_patients  # noqa: TID252
+from ..certificates import issued  # noqa: TID252
 
 STRUCTURE = OFFICE[0].values["struct_idnat"]
 GP = "anne.martin@medecin.mssante.fr"
@@ -27,7 +28,7 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        authority.create(folder / "sandbox", CLOCK, structure=STRUCTURE)
+        issued(folder / "sandbox", structure=STRUCTURE)
         self.patients = registered_patients(folder / "patients.csv", "P1", "P2")
         gp = Row("correspondent", {"key": "C1", "patient": "P1", "family": "Martin", "given": "Anne", "idnat": "810000000013",
                                    "mssante": GP, "phone": "1"})  # fmt: skip
@@ -146,9 +147,12 @@ def test_settings_that_must_not_pass(
     office: Office, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], code: int, named: str
 ) -> None:
     office.settings(None, **changes)
+    absent = None in changes.values()
     assert office.call("send") == code
     said = capsys.readouterr().err
     assert named in said and said.count("\n") == 1
+    # What is missing has no line to take away.
+    assert ("donnez-lui une valeur" in said, "retirez la ligne" in said) == (absent, code == 11 and not absent)
     assert not (office.folder / "work" / "ledger.sqlite").exists()
 
 

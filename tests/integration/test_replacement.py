@@ -40,6 +40,7 @@ from ..builders import (  # noqa: TID252
     judged,
     registered_patients,
 )
+from ..certificates import issued  # noqa: TID252
 
 OID = OFFICE[0].values["oid"]
 STRUCTURE = OFFICE[0].values["struct_idnat"]
@@ -49,7 +50,7 @@ LIMITS = Limits(per_second=10_000, per_day=30_000, connections=2)
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
-    authority.create(folder, CLOCK, structure=STRUCTURE)
+    issued(folder, structure=STRUCTURE)
     return folder
 
 
@@ -145,6 +146,7 @@ def uid(rank: int, document: str = "D1") -> str:
 # In order.
 
 
+@pytest.mark.requirement("DMP-18", "DMP-45", "DMP-46")
 @pytest.mark.parametrize("signed", [False, True], ids=["plain", "with proofs"])
 def test_a_new_version_takes_the_place_of_the_registered_one(scene: Scene, signed: bool) -> None:
     with scene.sandbox(require_vihf=signed):

@@ -292,6 +292,7 @@ def test_the_sensor_runs_what_waits_once(practice, doctor, rich, tmp_path, monke
         assert isinstance(ask(), dg.SkipReason)
 
 
+@pytest.mark.requirement("INS-08")
 def test_port_29_a_patient_without_a_qualified_identity_leaves_under_the_local_number(practice):
     with zipfile.ZipFile(practice.path) as archive, archive.open("MANIFEST.XML") as manifest:
         under = {line.name: line.patient_id for line in read(manifest)[1] if line.type == "PATIENT"}

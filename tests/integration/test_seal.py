@@ -416,6 +416,12 @@ def edits(data: bytes) -> list[tuple[str, bytes]]:
         assert changed != text, pattern
         return changed.encode()
 
+    def of_version_8(found: re.Match[str]) -> str:
+        changed = base64.b64decode(found[2]).replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
+        with pytest.raises(x509.InvalidVersion):
+            x509.load_der_x509_certificate(changed)
+        return found[1] + base64.b64encode(changed).decode()
+
     other = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
     return [
         ("signing time", sub(r"<xades:SigningTime>2026", "<xades:SigningTime>2025")),
@@ -436,6 +442,7 @@ def edits(data: bytes) -> list[tuple[str, bytes]]:
         ("a second list in the same object", sub(r"(<ds:Manifest .*?</ds:Manifest>)", r'\1<ds:Manifest Id="more"></ds:Manifest>')),
         ("no certificate", sub(r"<ds:X509Certificate>.*</ds:X509Certificate>", "")),
         ("a certificate that is none", sub(r"(<ds:X509Certificate>).*?<", r"\1AAAA<")),
+        ("a certificate of a version that no norm knows", sub(r"(<ds:X509Certificate>)([^<]*)", of_version_8)),  # type: ignore[arg-type]
         ("another root", sub(r"^(.*?\n)(.*)$", r"\1<a>\2</a>")),
         ("a DOCTYPE", sub(r"\n", "\n<!DOCTYPE a [<!ENTITY b 'c'>]>")),
         ("nothing", b""),

@@ -61,7 +61,7 @@ class World(NamedTuple):
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("signed")
     database, work = folder / "cabinet.sqlite3", folder / "work"
-    generate(database, patients=20, clock=CLOCK, document_size=2000)
+    generate(database, patients=10, clock=CLOCK, document_size=2000)
     extract(load("synthetic"), database, work, clock=CLOCK)
     # What was made since a former software fed has its own tests (test_replacement).
     changed(work, "document", lambda _: {"fed_at": None})
@@ -225,6 +225,7 @@ def test_the_documents_are_those_of_a_feed_without_proofs(scene: Scene, tmp_path
         assert scene.held() == expected
 
 
+@pytest.mark.requirement("DMP-40")
 def test_the_signature_is_hidden_and_of_the_same_patient(scene: Scene) -> None:
     with scene.sandbox():
         scene.feed(scene.proofs())
@@ -251,6 +252,7 @@ def test_exactly_once_with_proofs(scene: Scene, trouble: Trouble) -> None:
 # Refused, here or there.
 
 
+@pytest.mark.requirement("DMP-13", "VIHF-12")
 def test_the_seal_of_another_structure_sends_nothing(scene: Scene) -> None:
     with scene.sandbox():
         with pytest.raises(
@@ -291,6 +293,7 @@ def foreign(scene: Scene) -> tuple[Scene, str]:
     return scene, key
 
 
+@pytest.mark.requirement("DMP-55")
 def test_a_document_of_another_structure_is_set_aside_and_the_others_leave(foreign: tuple[Scene, str]) -> None:
     scene, key = foreign
     with scene.sandbox():
@@ -308,6 +311,7 @@ def test_without_vihf_the_same_document_leaves(foreign: tuple[Scene, str]) -> No
         assert "send" in scene.events(key)
 
 
+@pytest.mark.requirement("DMP-54", "VIHF-11")
 def test_a_physician_without_specialty_is_set_aside_and_the_others_leave(scene: Scene) -> None:
     scene.work = copied(scene.world.work, scene.folder / "work")
     author_of = dict(rows_of(scene.work, "SELECT key, practitioner FROM document"))
@@ -326,6 +330,7 @@ def test_a_physician_without_specialty_is_set_aside_and_the_others_leave(scene: 
     assert outcome_of("set_aside", "SpecialtyMissing") == "refused"
 
 
+@pytest.mark.requirement("DMP-54")
 def test_the_service_says_the_same_of_a_missing_specialty(scene: Scene) -> None:
     """What is checked here is what it refuses: the same assertion, sent all the same."""
     proofs = scene.proofs()
@@ -353,6 +358,7 @@ class _Physician:
         (soap.Fault("Aucun AuthorInstitution ne correspond à l'utilisateur du VIHF"), "refused", "DocumentMismatch"),
         (soap.Fault("Aucune spécialité dans le vihf"), "refused", "SpecialtyMissing"),
         (soap.Fault("Structure introuvable ou Inactive"), "not_sent", "StructureUnknown"),
+        (soap.Fault("PS et Structure non liés"), "not_sent", "StructureUnknown"),
         (
             soap.Fault("Not a valid signature certificate", subcodes=("dmp:DMPInvalidCertificate",)),
             "not_sent",
@@ -402,6 +408,7 @@ def refusing(keys: authority.Authority, fault: bytes) -> Iterator[tuple[str, lis
         thread.join()
 
 
+@pytest.mark.requirement("DMP-53")
 @pytest.mark.parametrize("code", ["DMPInvalidCertificate", "StructureUnknown"])
 def test_a_refusal_of_who_asks_stops_the_run_and_condemns_no_document(scene: Scene, code: str) -> None:
     """A seal that the service does not take would otherwise mark every document of the practice as refused."""
@@ -430,6 +437,7 @@ def unknown(scene: Scene) -> Scene:
     return scene
 
 
+@pytest.mark.requirement("DMP-57")
 def test_only_patients_of_whom_nothing_is_known_are_asked_about_and_once(unknown: Scene) -> None:
     whose = {d["patient"] for d in due(unknown.work)}
     known = sorted(whose)[0]
@@ -443,6 +451,7 @@ def test_only_patients_of_whom_nothing_is_known_are_asked_about_and_once(unknown
         assert len(unknown.asked) == len(whose) - 1
 
 
+@pytest.mark.requirement("DMP-10")
 @pytest.mark.parametrize(("state", "code"), [("none", "DMPNone"), ("closed", "DMPClosed"), ("absent", "DMPNone")])
 @pytest.mark.parametrize("signed", [True, False], ids=["with proofs", "without"])
 def test_nothing_leaves_for_a_patient_without_dmp(unknown: Scene, state: str, code: str, signed: bool) -> None:
@@ -470,6 +479,7 @@ def test_nothing_leaves_for_a_patient_without_dmp(unknown: Scene, state: str, co
     assert outcome_of("refused", code) == "no_dmp"
 
 
+@pytest.mark.requirement("DMP-09")
 def test_a_question_without_answer_holds_nobody_up(unknown: Scene) -> None:
     """The registry refuses a patient it does not know by itself: the documents leave. One question a batch, not one a patient."""
     with unknown.sandbox():
@@ -489,6 +499,7 @@ def answered(found: str, *states: str, ack: str = "AA") -> bytes:
     ).encode()
 
 
+@pytest.mark.requirement("DMP-09")
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -530,6 +541,7 @@ def test_the_proofs_of_the_settings(scene: Scene) -> None:
     assert made[1:] == ("INDIRECTE", "sha256", "sha1", "")
 
 
+@pytest.mark.requirement("DMP-64")
 def test_production_is_not_fed_without_seal_nor_homologation(scene: Scene) -> None:
     seal = {"seal_certificate": scene.keys.seal, "seal_key": scene.keys.seal_key}
     for settings in ({}, {"homologation_number": "X-1"}, seal):
@@ -539,6 +551,7 @@ def test_production_is_not_fed_without_seal_nor_homologation(scene: Scene) -> No
     assert asset.proofs(run_of(scene, environment="production", homologation_number="X-1", **seal), CLOCK) is not None
 
 
+@pytest.mark.requirement("DMP-44")
 def test_half_a_seal_and_the_wrong_one(scene: Scene) -> None:
     keys = scene.keys
     with pytest.raises(SettingsInvalid, match=r"feed\.seal_key"):

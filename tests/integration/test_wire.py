@@ -252,6 +252,7 @@ def submissions(captured: list[Request]) -> list[Request]:
     return [r for r in captured if r.path.endswith("/repository")]
 
 
+@pytest.mark.requirement("DMP-04", "DMP-08", "DMP-15")
 def test_each_service_was_spoken_to(captured: list[Request]) -> None:
     actions = [envelope(r).findtext(f".//{WSA}Action") or "" for r in captured]
     assert {a.rpartition(":")[2] for a in actions} == {
@@ -260,6 +261,7 @@ def test_each_service_was_spoken_to(captured: list[Request]) -> None:
     assert len({envelope(r).findtext(f".//{WSA}MessageID") for r in captured}) == len(captured)
 
 
+@pytest.mark.requirement("VIHF-01")
 def test_each_request_bears_a_vihf_that_an_independent_library_verifies(
     captured: list[Request], office: Office
 ) -> None:
@@ -275,6 +277,7 @@ def test_each_request_bears_a_vihf_that_an_independent_library_verifies(
             verified(signature, root, "ID", office)
 
 
+@pytest.mark.requirement("DMP-43")
 def test_each_set_is_signed_and_its_manifest_holds_the_canonical_document(
     captured: list[Request], office: Office
 ) -> None:
@@ -292,6 +295,7 @@ def test_each_set_is_signed_and_its_manifest_holds_the_canonical_document(
             assert f'value="{reference.get("URI", "").removeprefix("urn:oid:")}"' in text
 
 
+@pytest.mark.requirement("VIHF-17")
 @pytest.mark.parametrize("where", ["Manifest", "SignedInfo", "SignatureValue"])
 def test_a_signature_that_was_touched_is_seen(captured: list[Request], office: Office, where: str) -> None:
     """The verification above can fail."""
@@ -306,6 +310,7 @@ def test_a_signature_that_was_touched_is_seen(captured: list[Request], office: O
         set_verified(signature, office)
 
 
+@pytest.mark.requirement("DMP-05")
 def test_the_parts_are_those_that_the_envelope_names(captured: list[Request]) -> None:
     for request in submissions(captured):
         root, *others = parts(request)
@@ -326,6 +331,7 @@ def test_the_parts_are_those_that_the_envelope_names(captured: list[Request]) ->
             assert slots["size"] == str(len(data))
 
 
+@pytest.mark.requirement("DMP-04")
 def test_the_envelope_is_canonical_where_it_is_signed_and_has_one_action(captured: list[Request]) -> None:
     for request in captured:
         root = envelope(request)
@@ -335,6 +341,7 @@ def test_the_envelope_is_canonical_where_it_is_signed_and_has_one_action(capture
         assert root.findtext(f".//{WSA}To", "").endswith(request.path)
 
 
+@pytest.mark.requirement("DMP-01")
 def test_connections_are_mutual_and_kept(captured: list[Request]) -> None:
     assert {r.version for r in captured} <= {"TLSv1.2", "TLSv1.3"}
     assert {r.client for r in captured} == {"auth-cli"}
@@ -352,6 +359,7 @@ def one_question(office: Office, port: int) -> str:
         client.close()
 
 
+@pytest.mark.requirement("DMP-02")
 @pytest.mark.parametrize("suite", SUITES)
 def test_each_suite_of_the_service_is_spoken(office: Office, tmp_path: Path, suite: str) -> None:
     with (
@@ -363,6 +371,7 @@ def test_each_suite_of_the_service_is_spoken(office: Office, tmp_path: Path, sui
         assert [(r.version, r.suite) for r in kept] == [("TLSv1.2", suite)]
 
 
+@pytest.mark.requirement("DMP-02")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_nothing_older_is_spoken(office: Office) -> None:
     with relay(office.keys, 1, "ALL:@SECLEVEL=0", ssl.TLSVersion.TLSv1_1) as (port, kept):

@@ -123,11 +123,13 @@ ANSWERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("DMP-06", "DMP-07", "DMP-56")
 @pytest.mark.parametrize(("status", "body", "expected"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
 def test_what_an_answer_tells(status: int, body: bytes, expected: Answer) -> None:
     assert read_answer(status, {}, body, OURS) == expected
 
 
+@pytest.mark.requirement("DMP-06")
 @pytest.mark.parametrize("cut", range(1, len(SUCCESS), 7))
 def test_a_truncated_success_is_a_doubt(cut: int) -> None:
     assert read_answer(200, {}, SUCCESS[:cut]) == Answer("doubt", "unreadable")
@@ -170,12 +172,14 @@ def test_no_bytes_make_an_acceptance_by_chance(body: bytes, status: int) -> None
     assert read_found(body) == Found(False, {}, "unreadable")
 
 
+@pytest.mark.requirement("DMP-06")
 @given(st.integers(0, len(SUCCESS) - 1), st.integers(0, 255))
 def test_a_spoilt_success_is_never_a_refusal(place: int, value: int) -> None:
     spoilt = SUCCESS[:place] + bytes([value]) + SUCCESS[place + 1 :]
     assert read_answer(200, {}, spoilt).kind in ("accepted", "doubt")
 
 
+@pytest.mark.requirement("DMP-12")
 @given(st.text(max_size=80))
 def test_no_text_of_the_server_is_kept(text: str) -> None:
     clean = "".join(c for c in text if c.isprintable() and c not in '<>&"')
@@ -235,6 +239,7 @@ FOUND = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("DMP-15", "DMP-50")
 @pytest.mark.parametrize(("body", "expected"), [f[1:] for f in FOUND], ids=[f[0] for f in FOUND])
 def test_what_the_registry_holds(body: bytes, expected: Found) -> None:
     assert read_found(body, OURS) == expected
@@ -259,6 +264,7 @@ REFERENCES = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("DMP-18")
 @pytest.mark.parametrize(("body", "expected"), [r[1:] for r in REFERENCES], ids=[r[0] for r in REFERENCES])
 def test_what_a_replacement_may_point_at(body: bytes, expected: Reference) -> None:
     assert read_reference(body, OURS) == expected

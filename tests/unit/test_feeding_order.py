@@ -92,6 +92,7 @@ def test_never_two_versions_side_by_side(others: dict[int, State], rank: int) ->
 # Causes.
 
 
+@pytest.mark.requirement("DMP-52")
 @pytest.mark.parametrize("code", [v for k, v in vars(finding).items() if k.isupper() and isinstance(v, str)])
 def test_every_refusal_of_the_local_dmp_is_told_to_the_operator(code: str) -> None:
     # A query's errors, and a warning, refuse no document.
@@ -124,6 +125,7 @@ SHEET = [
 ]
 
 
+@pytest.mark.requirement("DMP-52")
 @pytest.mark.parametrize(("code", "common"), SHEET, ids=[c for c, _ in SHEET])
 def test_whom_a_code_concerns_and_what_is_told(code: str, common: bool) -> None:
     cause = causes.of(code)
@@ -141,6 +143,7 @@ def test_three_in_a_row_stop_the_run_only_when_the_cause_is_everybodys(code: str
     assert circuit.open is common
 
 
+@pytest.mark.requirement("DMP-52")
 def test_every_cause_speaks_both_languages_and_names_no_patient() -> None:
     for cause in CAUSES.values():
         assert cause.french.endswith((".", "?")) and cause.english.endswith((".", "?"))
@@ -199,6 +202,7 @@ def test_without_being_asked_it_doubles_up_to_a_limit() -> None:
     assert max(bare) <= 37.5
 
 
+@pytest.mark.requirement("DMP-58")
 def test_a_rate_is_shared_by_every_thread() -> None:
     now, asleep, lock = [0.0], [], threading.Lock()
 

@@ -65,6 +65,8 @@ REFUSED: list[tuple[str, int, Any, Answer]] = [
     ("too large", 413, outcome(("too-long", "")), Answer("refused", "FhirTooLong")),
     ("too large, says a proxy", 413, PAGE, Answer("refused", "FhirTooLong")),
     ("who asks is unknown", 403, outcome(("forbidden", ""), text="Structure introuvable ou Inactive"), Answer("not_sent", "StructureUnknown")),
+    ("who asks is of another structure", 403, outcome(("forbidden", ""), text="PS et Structure non liés"), Answer("not_sent", "StructureUnknown")),
+    ("a FHIR document is not taken", 422, outcome(("not-supported", "FHIRDocumentNotSupported")), Answer("refused", "FhirNotSupported")),
     ("no token", 401, outcome(("login", "")), Answer("not_sent", "TokenRefused")),
     ("no token, says a proxy", 401, PAGE, Answer("not_sent", "TokenRefused")),
     ("token ended", 403, outcome(("expired", "")), Answer("not_sent", "TokenRefused")),
@@ -112,8 +114,11 @@ TRANSACTIONS: list[tuple[str, int, Any, Answer]] = [
     ("an entry refused", 200, response("201", "422", "201"), Answer("doubt", "PartialSuccess")),
     ("an entry without status", 200, response("201", "", "201"), Answer("doubt", "PartialSuccess")),
     ("a status of nobody", 200, response("201", "2010", "201"), Answer("doubt", "PartialSuccess")),
-    ("something left out", 200, response("201", "201", "201", outcome=outcome(("incomplete", "PartialReplaceContentNotProcessed"), severity="warning")),
-     Answer("doubt", "PartialSuccess")),
+    *((f"{what} left out", 200, response("201", "201", "201", outcome=outcome(("incomplete", f"Partial{what}ContentNotProcessed"), severity="warning")),
+       Answer("doubt", "PartialSuccess")) for what in ("Replace", "Transform", "Append", "Folder")),
+    # No recipient is named by a feeder: that one is not found takes nothing from what was registered.
+    *((code, 200, response("201", "201", "201", outcome=outcome(("not-found", code), severity="warning")), Answer("accepted"))
+      for code in ("UnknownRecipient", "UnavailableRecipient")),
     ("an error inside", 200, response("201", "201", "201", outcome=outcome(("exception", ""))), Answer("doubt", "PartialSuccess")),
     ("of a batch", 200, DONE | {"type": "batch-response"}, Answer("doubt", "unreadable")),
     ("of the other transaction", 201, CREATED, Answer("doubt", "unreadable")),

@@ -15,6 +15,7 @@ def failed(value: str | None) -> str | None:
     return duckdb.execute(f"SELECT {ins_rule('v')} FROM (SELECT ?::VARCHAR AS v)", [value]).fetchall()[0][0]
 
 
+@pytest.mark.requirement("INS-02")
 @pytest.mark.shared
 def test_every_sample_of_the_sheet_gets_its_verdict(shared: Path) -> None:
     with (shared / "reference" / "valid-ins-samples.csv").open(encoding="utf-8", newline="") as file:
@@ -28,6 +29,7 @@ def test_every_sample_of_the_sheet_gets_its_verdict(shared: Path) -> None:
     assert wrong == []
 
 
+@pytest.mark.requirement("INS-01")
 @pytest.mark.parametrize(
     ("value", "rule"),
     [

@@ -132,11 +132,13 @@ ANSWERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("INSI-09", "INSI-10", "INSI-11")
 @pytest.mark.parametrize(("status", "body", "expected"), [a[1:] for a in ANSWERS], ids=[a[0] for a in ANSWERS])
 def test_what_an_answer_says(status: int, body: bytes, expected: Answer) -> None:
     assert read_answer(status, body) == expected
 
 
+@pytest.mark.requirement("INSI-13")
 def test_every_documented_fault_is_in_the_table() -> None:
     assert set(FAULTS) <= {answer.code for _, _, _, answer in ANSWERS}
 
@@ -146,6 +148,7 @@ def test_the_label_is_the_official_one_whatever_the_server_writes() -> None:
     assert read_answer(500, fault("Sender")).label == ""
 
 
+@pytest.mark.requirement("INSI-12")
 @pytest.mark.parametrize("cut", range(1, len(FOUND), 13))
 def test_a_truncated_answer_finds_nobody(cut: int) -> None:
     assert read_answer(200, FOUND[:cut]).kind == "unreadable"
@@ -156,6 +159,7 @@ def test_no_bytes_find_anybody(body: bytes, status: int) -> None:
     assert read_answer(status, body).kind in ("unreadable", "later")
 
 
+@pytest.mark.requirement("INSI-12")
 @given(st.data())
 def test_a_spoilt_answer_never_gives_half_an_identity(data: st.DataObject) -> None:
     """Replace a run of bytes anywhere: an identity that comes out is whole and of the documented forms."""

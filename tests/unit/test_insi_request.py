@@ -47,12 +47,14 @@ TEXTS = {
 }
 
 
+@pytest.mark.requirement("INSI-01", "INSI-20")
 @pytest.mark.parametrize(("path", "text"), TEXTS.items())
 def test_each_element(path: str, text: str | None) -> None:
     (found,) = root().findall(path, NS)
     assert found.text == text
 
 
+@pytest.mark.requirement("INSI-02")
 def test_attributes_of_the_contexts() -> None:
     header = root().find("s:Header", NS)
     assert dict(header.find("b:ContexteBAM", NS).attrib) == {"Nature": "CTXBAM", "Version": "01_02"}
@@ -60,20 +62,24 @@ def test_attributes_of_the_contexts() -> None:
     assert header.find("l:ContexteLPS/l:LPS/l:IDAM", NS).attrib == {"R": "4"}
 
 
+@pytest.mark.requirement("INSI-02")
 def test_contexts_have_identifiers_of_their_own() -> None:
     found = {e.text for e in root().iterfind(".//{*}Id")}
     assert len({*found, str(IDENT)}) == 3 and all(uuid.UUID(f) for f in found)
 
 
+@pytest.mark.requirement("INSI-03")
 def test_there_is_no_security_header_with_the_certificate_of_an_organisation() -> None:
     assert [etree.QName(e).localname for e in root().find("s:Header", NS)] == ["ContexteBAM", "ContexteLPS", "Action", "MessageID"]  # fmt: skip
 
 
+@pytest.mark.requirement("INSI-08")
 def test_the_place_is_left_out_when_it_is_not_searched_with() -> None:
     body = root(SEARCH._replace(birth_place="")).find("s:Body/r:RECSANSVITALE", NS)
     assert [etree.QName(e).localname for e in body] == ["NomNaissance", "Prenom", "Sexe", "DateNaissance"]
 
 
+@pytest.mark.requirement("INSI-01")
 def test_the_same_request_has_the_same_bytes_and_names_its_action() -> None:
     message = by_traits(SEARCH, CALLER, IDENT, NOON)
     assert message == by_traits(SEARCH, CALLER, IDENT, NOON)

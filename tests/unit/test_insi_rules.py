@@ -40,11 +40,13 @@ WRITTEN = [
 ]
 
 
+@pytest.mark.requirement("INSI-04", "INS-12")
 @pytest.mark.parametrize(("value", "expected"), WRITTEN)
 def test_a_name_as_insi_writes_it(value: str, expected: str) -> None:
     assert written(value) == expected
 
 
+@pytest.mark.requirement("INSI-04")
 @given(st.text(max_size=40))
 def test_writing_twice_changes_nothing(value: str) -> None:
     assert written(written(value)) == written(value)
@@ -72,6 +74,7 @@ UNSENDABLE = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("INSI-05", "INS-12")
 @pytest.mark.parametrize(("changed", "expected"), [u[1:] for u in UNSENDABLE], ids=[u[0] for u in UNSENDABLE])
 def test_what_keeps_a_search_from_being_made(changed: dict[str, str], expected: tuple[str, ...]) -> None:
     assert unsendable(PAUL._replace(**changed)) == expected
@@ -125,11 +128,13 @@ STRATEGY = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("INSI-06")
 @pytest.mark.parametrize(("changed", "codes", "expected"), [s[1:] for s in STRATEGY], ids=[s[0] for s in STRATEGY])
 def test_the_order_of_the_search(changed: dict[str, str], codes: list[str], expected: list[str]) -> None:
     assert searched(PAUL._replace(**changed), *codes) == expected
 
 
+@pytest.mark.requirement("INSI-07")
 @given(
     st.lists(st.sampled_from(["PAUL", "JEAN", "LUC", "ANNE-MARIE"]), min_size=1, max_size=6),
     st.lists(st.sampled_from(["01", "02"]), max_size=12),
@@ -167,6 +172,7 @@ COMPARED = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("INSI-17")
 @pytest.mark.parametrize(
     ("here", "there", "expected", "outcome"), [c[1:] for c in COMPARED], ids=[c[0] for c in COMPARED]
 )
@@ -177,6 +183,7 @@ def test_the_comparison_trait_by_trait(here, there, expected, outcome) -> None:
     assert outcome_of(found) == outcome
 
 
+@pytest.mark.requirement("INSI-22")
 def test_the_test_platform_answers_8_where_the_test_dmp_wants_10() -> None:
     answered = PAUL._replace(ins_oid=NIR)
     assert compare(PAUL, answered, environment="test")["ins_oid"] == "equal"
@@ -185,6 +192,7 @@ def test_the_test_platform_answers_8_where_the_test_dmp_wants_10() -> None:
     assert compare(PAUL, PAUL._replace(ins_oid=NIA), environment="test")["ins_oid"] == "differs"
 
 
+@pytest.mark.requirement("INSI-17")
 @given(st.builds(Traits, *[st.text(max_size=12)] * 8), st.builds(Traits, *[st.text(max_size=12)] * 8))
 def test_a_comparison_never_fails_and_agrees_with_itself(one: Traits, other: Traits) -> None:
     assert list(compare(one, other)) == list(Traits._fields)
@@ -209,6 +217,7 @@ KEYS = [
 ]
 
 
+@pytest.mark.requirement("INSI-10")
 @pytest.mark.parametrize(("environment", "ins", "oid", "expected"), KEYS)
 def test_a_matricule_of_another_environment_or_with_a_wrong_key_is_not_kept(environment, ins, oid, expected) -> None:
     assert unusable(ins, oid, environment) is expected

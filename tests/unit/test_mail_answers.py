@@ -42,11 +42,13 @@ REPLIES = [
 ]
 
 
+@pytest.mark.requirement("MSS-22")
 @pytest.mark.parametrize(("stage", "code", "text", "kind", "cause"), REPLIES)
 def test_each_reply(stage: Stage, code: int, text: bytes, kind: str, cause: str) -> None:
     assert meaning(stage, code, text) == (kind, cause, 0.0)
 
 
+@pytest.mark.requirement("MSS-22")
 @given(stage=some.sampled_from(get_args(Stage)), code=some.integers(-1, 999), text=some.binary(max_size=40))
 def test_any_reply_is_an_outcome_whose_cause_is_told(stage: Stage, code: int, text: bytes) -> None:
     answer = meaning(stage, code, text)
@@ -121,6 +123,7 @@ NOTIFICATIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("MSS-20", "MSS-21")
 @pytest.mark.parametrize(("data", "expected"), NOTIFICATIONS)
 def test_each_notification(data: bytes, expected: Receipt | None) -> None:
     found = mail.receipt(mail.parse(data))

@@ -27,6 +27,7 @@ CASES = [
 ]
 
 
+@pytest.mark.requirement("VIHF-08")
 @pytest.mark.parametrize(("born", "uncertain", "asked", "said"), CASES)
 def test_secret_is_said_of_who_may_be_a_minor(born: str | None, uncertain: bool, asked: bool, said: bool) -> None:
     row = ROW["patient"]

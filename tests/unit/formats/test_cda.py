@@ -47,6 +47,7 @@ def test_every_fact_of_the_header_has_its_place(a_cda):
     assert (read.replaces, read.level, read.media_type, read.self_presenting) == (Id(), 3, "", False)
 
 
+@pytest.mark.requirement("DMP-46")
 def test_a_replacement_names_the_version_replaced_and_another_relation_does_not(a_cda):
     for kind, expected in (("RPLC", "1.2.3.4.0"), ("APND", "")):
         relation = f'<relatedDocument typeCode="{kind}"><parentDocument><id root="1.2.3.4.0"/></parentDocument></relatedDocument>'

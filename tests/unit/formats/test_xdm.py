@@ -74,6 +74,7 @@ def test_an_archive_inside_an_archive_is_read_in_place(files):
         assert xdm.problems(inner) == []
 
 
+@pytest.mark.requirement("XDM-02")
 def test_names_are_found_whatever_their_case_but_lower_case_is_a_problem(files):
     lower = archive({name.lower(): data for name, data in files.items()})
     assert len(list(xdm.XdmArchive(lower).documents())) == 2
@@ -163,6 +164,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.requirement("XDM-06", "XDM-11")
 @pytest.mark.parametrize(("damage", "sentence"), BROKEN.values(), ids=BROKEN.keys())
 def test_each_defect_is_said(files, damage, sentence):
     found = xdm.problems(archive(damage(files)))

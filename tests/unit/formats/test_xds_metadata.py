@@ -27,6 +27,7 @@ def derived(a_cda):
     return derive
 
 
+@pytest.mark.requirement("DMP-23")
 @pytest.mark.parametrize(
     ("hl7", "utc"),
     [
@@ -51,6 +52,7 @@ def test_times_in_utc(hl7, utc):
     assert xm.utc(hl7) == utc
 
 
+@pytest.mark.requirement("DMP-23")
 @pytest.mark.parametrize(
     "hl7",
     [
@@ -71,6 +73,7 @@ def test_an_impossible_time_is_not_derived(hl7):
     assert hl7 not in str(caught.value)
 
 
+@pytest.mark.requirement("DMP-31")
 @pytest.mark.parametrize(
     ("party", "expected"),
     [
@@ -111,6 +114,7 @@ def test_persons_and_software_as_xcn(party, expected):
     assert xm.xcn(party) == expected
 
 
+@pytest.mark.requirement("DMP-31")
 @pytest.mark.parametrize(
     ("organization", "expected"),
     [
@@ -130,6 +134,7 @@ def test_structures_as_xon(organization, expected):
     assert xm.xon(organization) == expected
 
 
+@pytest.mark.requirement("DMP-20", "DMP-28")
 @pytest.mark.parametrize(
     ("ids", "patient_id", "source_patient_id", "further"),
     [
@@ -155,12 +160,14 @@ def test_identifiers_of_the_patient(ids, patient_id, source_patient_id, further)
     assert xm.source_patient_info(patient) == further
 
 
+@pytest.mark.requirement("DMP-28")
 def test_without_identifier_there_is_no_patient_id():
     with pytest.raises(xm.NotDerivable) as caught:
         xm.patient_id(Patient())
     assert caught.value.attribute == "patientId"
 
 
+@pytest.mark.requirement("DMP-29")
 @pytest.mark.parametrize(
     ("facts", "lines"),
     [
@@ -192,6 +199,7 @@ def test_source_patient_info(facts, lines):
     assert xm.source_patient_info(Patient(**facts)) == lines
 
 
+@pytest.mark.requirement("DMP-25")
 @pytest.mark.parametrize(
     ("ids", "expected"),
     [
@@ -209,6 +217,7 @@ def test_source_id_is_a_legal_oid(ids, expected):
 LEVEL_1 = '<nonXMLBody><text mediaType="{}" representation="B64">AA==</text></nonXMLBody>'
 
 
+@pytest.mark.requirement("DMP-35")
 @pytest.mark.parametrize(
     "code", [f for f in FORMATS.values() if f.templates and not f.media_type], ids=lambda f: f.code
 )
@@ -219,6 +228,7 @@ def test_every_template_of_the_set_gives_its_format(derived, code):
         )
 
 
+@pytest.mark.requirement("DMP-35")
 @pytest.mark.parametrize("code", [f for f in FORMATS.values() if f.media_type and f.templates], ids=lambda f: f.code)
 def test_every_media_type_of_level_1_gives_its_format(derived, code):
     # Even beside the template of a model: the body decides.
@@ -226,6 +236,7 @@ def test_every_media_type_of_level_1_gives_its_format(derived, code):
     assert entry.format_code == Coded(code.code, code.system, code.display)
 
 
+@pytest.mark.requirement("DMP-35")
 def test_the_last_known_template_names_the_model(derived):
     both = '<templateId root="1.2.250.1.213.1.1.1.13"/><templateId root="1.2.250.1.213.1.1.1.39"/><templateId root="1.2.9"/>'
     assert derived(template=both).format_code.code == "urn:ihe:pharm:pre:2010"
@@ -241,6 +252,7 @@ def test_an_unknown_level_1_media_type_is_not_derived(derived):
     assert caught.value.attribute == "formatCode"
 
 
+@pytest.mark.requirement("DMP-32")
 @pytest.mark.parametrize("code", [t for t in TYPES.values() if t.class_code], ids=lambda t: t.code)
 def test_every_type_has_the_class_of_ass_x04(derived, code):
     entry = derived(
@@ -266,6 +278,7 @@ def test_a_choice_does_not_override_ass_x04(derived):
     assert derived(class_code="42").class_code.code == "10"
 
 
+@pytest.mark.requirement("DMP-34", "DMP-48")
 @pytest.mark.parametrize(
     ("header", "local", "expected"),
     [
@@ -283,6 +296,7 @@ def test_confidentiality_starts_with_normal(derived, header, local, expected):
     assert [c.code for c in entry.confidentiality] == expected
 
 
+@pytest.mark.requirement("DMP-34")
 @pytest.mark.parametrize("local", ["L", "SECRET"])
 def test_a_local_confidentiality_outside_the_set_is_refused(derived, local):
     with pytest.raises(xm.NotDerivable) as caught:
@@ -290,6 +304,7 @@ def test_a_local_confidentiality_outside_the_set_is_refused(derived, local):
     assert caught.value.attribute == "confidentialityCode"
 
 
+@pytest.mark.requirement("XDM-08")
 @pytest.mark.parametrize(
     ("version", "deletion", "action"), [("1", False, ""), ("2", False, "C"), ("2", True, "D"), ("1", True, "D")]
 )
@@ -297,6 +312,7 @@ def test_replacement_and_deletion_slot(derived, version, deletion, action):
     assert derived(('versionNumber value="1"', f'versionNumber value="{version}"'), deletion=deletion).action == action
 
 
+@pytest.mark.requirement("DMP-26")
 @pytest.mark.parametrize(
     ("old", "new", "attribute"),
     [
@@ -319,16 +335,19 @@ def test_what_is_optional_and_missing_stays_empty(derived, a_cda):
     assert (entry.legal_authenticator, entry.service_start_time, entry.practice_setting) == ("", "", Coded())
 
 
+@pytest.mark.requirement("DMP-17")
 def test_a_unique_id_holds_the_extension_when_there_is_one(derived):
     entry = derived(('<id root="1.2.3.4.1"/>', '<id root="1.2.3.4.1" extension="A7"/>'))
     assert entry.unique_id == "1.2.3.4.1^A7"
     assert entry.entry_uuid == xm.entry_uuid("1.2.3.4.1^A7") != xm.entry_uuid("1.2.3.4.1")
 
 
+@pytest.mark.requirement("DMP-17")
 def test_the_same_document_has_the_same_entry(derived):
     assert derived() == derived()
 
 
+@pytest.mark.requirement("DMP-24")
 def test_a_submission_takes_after_its_first_document(derived):
     entries = [derived(), derived(("1.2.3.4.1", "1.2.3.4.9"))]
     submission = xm.submission_set(entries, unique_id="1.2.8", source_id="1.2.9", time="20260101000000")
@@ -341,6 +360,7 @@ def test_a_submission_takes_after_its_first_document(derived):
     )
 
 
+@pytest.mark.requirement("DMP-24", "XDM-03")
 def test_a_submission_is_of_one_patient(derived):
     other = derived(("279035121518989", "279035121518999"))
     with pytest.raises(xm.NotDerivable) as caught:

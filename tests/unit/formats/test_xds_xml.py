@@ -105,6 +105,7 @@ def test_what_an_archive_says_is_read_back(of, documents):
     assert read.entries == documents
 
 
+@pytest.mark.requirement("DMP-31", "DMP-37")
 @given(submission(), entries)
 @settings(max_examples=100, deadline=None)
 def test_what_a_provide_and_register_says_is_read_back(of, documents):
@@ -152,6 +153,7 @@ def tree(for_xdm, **facts):
     return etree.fromstring(xds_xml.submit_objects_request(SET, [A, B], for_xdm=for_xdm, **facts))
 
 
+@pytest.mark.requirement("XDM-10")
 @pytest.mark.parametrize("for_xdm", [True, False])
 def test_every_part_names_the_object_that_holds_it(for_xdm):
     """The official samples point classifications of the document at the submission set, and identifiers at a constant."""
@@ -170,6 +172,7 @@ def test_ids_are_unique_and_the_same_each_time(for_xdm):
     assert ids == [e.get("id") for e in tree(for_xdm).iter() if e.get("id")]
 
 
+@pytest.mark.requirement("XDM-05")
 def test_ids_of_an_archive_are_uuids_and_those_of_a_submission_symbols():
     uuid = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
     assert all(uuid.fullmatch(e.get("id")) for e in tree(True).iter() if e.get("id"))
@@ -184,6 +187,7 @@ def test_children_stand_in_the_order_of_the_ebrim_schema():
         assert ranks == sorted(ranks)
 
 
+@pytest.mark.requirement("XDM-05")
 def test_what_only_an_archive_holds():
     slots = {s.get("name") for s in tree(True).iter(f"{RIM}Slot")} - {
         s.get("name") for s in tree(False).iter(f"{RIM}Slot")
@@ -195,6 +199,7 @@ def test_what_only_an_archive_holds():
         assert {"hash", "size"} <= {s.get("name") for s in tree(for_xdm).iter(f"{RIM}Slot")}
 
 
+@pytest.mark.requirement("DMP-41", "DMP-45")
 @pytest.mark.parametrize("for_xdm", [True, False])
 def test_associations(for_xdm):
     read = xds_xml.read_metadata(etree.tostring(tree(for_xdm)))
@@ -207,6 +212,7 @@ def test_associations(for_xdm):
     assert {a.status for a in read.associations} == {"Original"}
 
 
+@pytest.mark.requirement("DMP-41")
 def test_a_signature_is_a_member_and_signs_the_set():
     signature = DocumentEntry("1.2.3.9", entry_uuid("1.2.3.9"), title="Source")
     read = xds_xml.read_metadata(etree.tostring(tree(False, signature=signature)))
