@@ -4,7 +4,7 @@ belongs to `tabular`."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ SETTINGS = {
     "enable_external_file_cache": False,
     "autoinstall_known_extensions": False,
 }
+# Rows after which the blocks of the file that were read are let go, and the memory left to them.
+_FORGET, _LEAST = 250_000, "16MB"
 _PLAIN = frozenset(
     {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "DOUBLE", "VARCHAR", "BLOB"}
 )  # fmt: skip
@@ -46,7 +48,6 @@ def opened(path: Path, scratch: Path) -> Iterator[View]:
             base.execute("SET TimeZone = 'UTC'")
             # A query reads this database and nothing else of the machine.
             base.execute("SET enable_external_access = false")
-            base.execute("SET lock_configuration = true")
             columns, keys = _catalog(base)
         except duckdb.Error as error:
             words = str(error).lower()
@@ -153,6 +154,15 @@ class DuckView:
             self._batches(self._cursor(), f"SELECT {kept} FROM {source}", size, weighed=bool(columns)),
         )
 
+    def _forget(self) -> None:
+        """DuckDB keeps what it read of its file up to the limit of memory, and lets it go when the limit is lowered."""
+        # No query of a mapping reaches here: only SELECT passes, and no SELECT sets anything.
+        base = self._base.cursor()
+        with suppress(duckdb.Error):
+            # Refused while a sort holds more than that; then it is for the next time.
+            base.execute(f"SET memory_limit = '{_LEAST}'")
+        base.execute(f"SET memory_limit = '{SETTINGS['memory_limit']}'")
+
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._base.cursor()
         # A new cursor begins in the schema of the memory, not where the first one went.
@@ -167,11 +177,13 @@ class DuckView:
     ) -> Iterator[list[tuple[Any, ...]]]:
         try:
             cursor.execute(text)
-            if weighed:
-                yield from by_weight(cursor.fetchmany, size)
-                return
-            while rows := cursor.fetchmany(size):
+            read = 0
+            for rows in by_weight(cursor.fetchmany, size) if weighed else iter(lambda: cursor.fetchmany(size), []):
                 yield rows
+                read += len(rows)
+                if read >= _FORGET and self._kind == "DuckDB":
+                    self._forget()
+                    read = 0
         except duckdb.Error as error:
             raise unreadable(error, self.name, self._kind) from None
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -154,3 +155,17 @@ def test_nothing_is_left_beside_the_file(base, tmp_path):
     with duckdb_file.opened(path, scratch) as view:
         list(view.query("SELECT i FROM t ORDER BY i DESC", 10).batches)
     assert path.read_bytes() == before and sorted(p.name for p in tmp_path.iterdir()) == ["cabinet.duckdb", "scratch"]
+
+
+@pytest.mark.parametrize("order", ["", " ORDER BY n DESC, i"])
+def test_rows_are_whole_though_the_cache_is_emptied_between(tmp_path: Path, order: str) -> None:
+    """More rows than are read before DuckDB is made to forget, with a sort that holds memory meanwhile and without."""
+    count = 2 * 250_000 + 17
+    with duckdb.connect(str(tmp_path / "large.duckdb")) as base:
+        base.execute(
+            f"CREATE TABLE t AS SELECT i, i % 7 AS n, repeat('x', (i % 90)::INT) AS s FROM range({count}) AS r(i)"
+        )
+    with duckdb_file.opened(tmp_path / "large.duckdb", tmp_path) as view:
+        found = [i for b in view.query(f"SELECT i, n, s FROM t{order}", 4096).batches for i, _, _ in b]
+        walked = sum(len(b) for b in view.rows("t", ["s"], 4096).batches)
+    assert found == sorted(range(count), key=lambda i: (-(i % 7), i) if order else i) and walked == count
