@@ -220,6 +220,7 @@ def reference(options: argparse.Namespace) -> None:
 # -- whole practices, in processes of their own ----------------------------------------------------------------------------------
 
 _PHASES = ("generate", "extract", "validate", "export", "feed")
+_LARGE = ("extract", "validate", "export", "verify")
 
 
 def phase(name: str, folder: Path, patients: int, size: int, bodies: bool, schema: str, workers: int) -> None:
@@ -242,6 +243,12 @@ def phase(name: str, folder: Path, patients: int, size: int, bodies: bool, schem
             work, {}, ref.CLOCK, "Transvase bench", Path(schema) if schema else None, "Europe/Paris"
         )
         portability.export(job, folder / "out", {}, workers=workers)
+    elif name == "verify":
+        from transvase.validators.archive import verify
+
+        (found,) = (folder / "out").glob("*.ZIP")
+        if problems := verify(found).problems:
+            raise SystemExit(f"the archive has {len(problems)} problems")
     elif name == "feed":
         _feed(folder, work)
 
@@ -344,6 +351,25 @@ def memory(options: argparse.Namespace) -> None:
             f"{phase_name}: peak at {large} patients, times {small}",
             value / peaks[small][phase_name],
             f"{value:.0f} MB",
+        )
+
+
+def large(options: argparse.Namespace) -> None:
+    """An archive of some fifty thousand documents made and verified: peak memory of each phase against a tenth of the practice."""
+    whole = options.patients or 4_300
+    peaks: dict[int, dict[str, float]] = {}
+    for patients in (whole // 10, whole):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            measured("generate", folder, options, patients, True, 1)
+            peaks[patients] = {p: measured(p, folder, options, patients, True, 1)[1] for p in _LARGE}
+            documents = sum(1 for p in (folder / "work" / "bodies").rglob("*") if p.is_file())
+    for phase_name, value in peaks[whole].items():
+        keep(
+            "large",
+            f"{phase_name}: peak, times a tenth of the practice",
+            value / peaks[whole // 10][phase_name],
+            f"{documents} documents, {value:.0f} MB",
         )
 
 
@@ -616,6 +642,7 @@ MEASURES = {
     "reference": reference,
     "practice": practice,
     "memory": memory,
+    "large": large,
     "dagster": dagster,
     "generation": generation,
     "feed": feed,

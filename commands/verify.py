@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from transvase.commands.session import Progress, plain, run_of, set_of, with_json, with_key
+from transvase.commands.session import Progress, counted, plain, run_of, set_of, with_json, with_key
 from transvase.errors import ArchiveInvalid, BadCall, Said
 
 if TYPE_CHECKING:
@@ -175,7 +175,8 @@ def verify_set(
         with plain(options, place, folder) as content:
             reports.append((listed.file, _verified(options, place, trusted, content)))
             held.append((listed, archive_set.contents(content)))
-    return [*found.findings, *archive_set.compared(found.manifest, held, closed)], reports
+    compared = archive_set.compared(found.manifest, held, closed)
+    return [*found.findings, *archive_set.signature(path, found.manifest, held, trusted), *compared], reports
 
 
 def _set(options: argparse.Namespace, path: Path, trusted: Any, folder: Path | None) -> tuple[list[Found], int]:
@@ -200,13 +201,13 @@ def _set(options: argparse.Namespace, path: Path, trusted: Any, folder: Path | N
         print(orjson.dumps(told).decode())
         return every, problems
     if blocking:
-        how = _counted(
+        how = counted(
             blocking, "constat bloquant", "constats bloquants", "finding blocks", "findings block", options.lang
         )
         said = f"l'ensemble n'est pas entier, {how}" if french else f"the set is not whole, {how}"
     else:
         said = "l'ensemble est entier" if french else "the set is whole"
-    count = _counted(
+    count = counted(
         len(reports), "archive ouverte", "archives ouvertes", "archive opened", "archives opened", options.lang
     )
     print(f"{path.name}{' : ' if french else ': '}{said}, {count}.")
@@ -224,11 +225,11 @@ def verdict(report: Report, name: str, language: str) -> str:
     warnings = len(report.findings) - blocking
     french = language == "fr"
     if blocking:
-        how = _counted(blocking, "constat bloquant", "constats bloquants", "finding blocks", "findings block", language)
+        how = counted(blocking, "constat bloquant", "constats bloquants", "finding blocks", "findings block", language)
         said = f"l'archive n'est pas fiable, {how}" if french else f"the archive cannot be relied on, {how}"
     else:
         said = "rien de bloquant" if french else "nothing blocks"
-    also = _counted(warnings, "avertissement", "avertissements", "warning", "warnings", language)
+    also = counted(warnings, "avertissement", "avertissements", "warning", "warnings", language)
     return f"{name}{' : ' if french else ': '}{said}, {also}."
 
 
@@ -240,9 +241,7 @@ def lines(report: Report, name: str, language: str) -> Iterator[str]:
 
     yield verdict(report, name, language)
     counts = [
-        _counted(report.arrived[which], *words, language)
-        for which, words in _ARRIVED.items()
-        if which in report.arrived
+        counted(report.arrived[which], *words, language) for which, words in _ARRIVED.items() if which in report.arrived
     ]
     size = f"{report.checked['bytes']} {'octets' if language == 'fr' else 'bytes'}"
     yield f"{title('arrived')} {', '.join([*counts, size])}"
@@ -313,12 +312,5 @@ def _grouped(found: Iterable[Found], language: str) -> Iterator[str]:
         for one in alike[:_SHOWN]:
             yield f"  {which}  {one.sentence(language)}"
         if (more := len(alike) - _SHOWN) > 0:
-            text = _counted(more, "autre pareil", "autres pareils", "more alike", "more alike", language)
+            text = counted(more, "autre pareil", "autres pareils", "more alike", "more alike", language)
             yield f"  {which}  … {text} (--json)"
-
-
-def _counted(count: int, one_fr: str, several_fr: str, one: str, several: str, language: str) -> str:
-    """A count with its noun: in French the plural begins at two, in English everything but one is plural."""
-    if language == "fr":
-        return f"{count} {several_fr if count > 1 else one_fr}"
-    return f"{count} {one if count == 1 else several}"

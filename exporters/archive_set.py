@@ -1,18 +1,22 @@
 """An export in several archives: how patients are shared out (a bound on size, at most 99,999 a archive by PORT-46), and the set manifest
-`PA….SET.JSON` beside them that reconciles them. Each archive is complete in itself and counted from PAT00001; a patient is never split.
+`PA….SET.JSON` beside them that reconciles them, with its signature. Each archive is complete in itself and counted from PAT00001; a
+patient is never split.
 
 Writing one archive belongs to `portability`, judging a set that was received to `validators.archive_set`.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from transvase.errors import Said, SettingsInvalid
+from transvase.exporters import seal
 from transvase.exporters.manifest import Inner
 from transvase.formats import files, zip_stream
 from transvase.formats.archive_set import FORMAT
@@ -256,3 +260,17 @@ def write_manifest(
             file.write(b"]}")
             separator = b",\n"
         file.write(b'],\n"totals":' + orjson.dumps(totals) + b"}\n")
+
+
+def sign_manifest(path: Path, signer: seal.Signer | None, set_id: str, clock: datetime) -> None:
+    """`PA….SET.SIGN.XML` beside the set manifest `path`, of the form of SIGN.XML: it covers that file, whose digests cover the archives,
+    and is tied to the identifier of the set. Without a signer, that of an earlier export under the same name goes away."""
+    beside = path.with_suffix(".SIGN.XML")
+    if signer is None:
+        beside.unlink(missing_ok=True)
+        return
+    with path.open("rb") as listed:
+        digest = hashlib.file_digest(listed, "sha256").hexdigest()
+    with files.replacing(beside) as file:
+        for chunk in seal.seal(signer, set_id, clock, digest, tuple, path.name):
+            file.write(chunk)

@@ -528,7 +528,7 @@ def assemble(
                 counts[2],
             )
         )
-    set_name = "" if alone else _write_set(job, ctx, out, planned, written, division.delivery)
+    set_name = "" if alone else _write_set(job, ctx, out, planned, written, division.delivery, signer)
     patients = sum(part.patients for part in found)
     facts = {
         "archive": written[0].file,
@@ -661,9 +661,16 @@ def _write(
 
 
 def _write_set(
-    job: Job, ctx: Context, out: Path, planned: list[Planned], written: list[Written], delivery: Delivery | None
+    job: Job,
+    ctx: Context,
+    out: Path,
+    planned: list[Planned],
+    written: list[Written],
+    delivery: Delivery | None,
+    signer: seal.Signer | None,
 ) -> str:
-    """The set manifest; its name. That of a phased request goes on with what the earlier delivery told."""
+    """The set manifest, and its signature when somebody signs; its name. That of a phased request goes on with what the earlier delivery
+    told."""
     name = f"{_archive_name(ctx.clock).removesuffix('.ZIP')}{SUFFIX}"
     kept = Path(job.work) / canonical.DELIVERIES / f"{delivery.name}.json" if delivery else None
     before: dict[str, Any] = {}
@@ -678,6 +685,8 @@ def _write_set(
     head = {
         "set": before.get("set") or export_id(ctx.practice.oid, ctx.clock, job.scope),
         "issuer": ctx.practice.oid,
+        # The vendor of MANIFEST.XML, whom the certificate must be of.
+        "issuer_id": ctx.practice.struct_idnat or ctx.practice.key,
         "software": job.software,
         "clock": job.clock,
         "type": job.scope.kind,
@@ -692,6 +701,7 @@ def _write_set(
         [(one, plan.inner) for one, plan in zip(written, planned, strict=True)],
         number,
     )
+    archive_set.sign_manifest(out / name, signer, head["set"], ctx.clock)
     if kept is not None and number == 1:
         files.write(kept, (out / name).read_bytes())
     return name

@@ -1,4 +1,5 @@
-"""SIGN.XML (PORT-80, PORT-81): a detached XAdES-BES signature of MANIFEST.XML and of every inner archive, tied to the exportId.
+"""SIGN.XML (PORT-80, PORT-81): a detached XAdES-BES signature of MANIFEST.XML and of every inner archive, tied to the exportId. The
+signature of a set manifest has the same form and covers that one file.
 
 SignedInfo stays small whatever the practice: it refers to a ds:Manifest that lists the archives. The text is written in its own
 canonical form, so it is hashed as it passes and never held. Both algorithms are deterministic: same key and export, same bytes.
@@ -112,11 +113,12 @@ def seal(
     clock: datetime,
     manifest_sha256: str,
     archives: Callable[[], Iterable[tuple[str, str]]],
+    name: str = "MANIFEST.XML",
 ) -> Iterator[bytes]:
     """SIGN.XML in chunks. `archives()` gives (name, SHA-256 in hexadecimal) of each inner archive and is called twice, since the
-    digest of the list stands before it; `clock`, aware, is the signing time."""
+    digest of the list stands before it; `clock`, aware, is the signing time; `name` is that of the manifest."""
     digest = hashlib.sha256()
-    for chunk in _manifest(manifest_sha256, archives()):
+    for chunk in _manifest(name, manifest_sha256, archives()):
         digest.update(chunk)
     properties = _properties(signer, export_id, clock)
     signed = _signed_info(signer.method, digest.digest(), hashlib.sha256(properties).digest())
@@ -130,15 +132,15 @@ def seal(
     yield f'</ds:X509Data></ds:KeyInfo>\n<ds:Object><xades:QualifyingProperties xmlns:xades="{XADES}" Target="#signature">'.encode()
     yield properties
     yield b"</xades:QualifyingProperties></ds:Object>\n<ds:Object>"
-    yield from _manifest(manifest_sha256, archives())
+    yield from _manifest(name, manifest_sha256, archives())
     yield b"</ds:Object>\n</ds:Signature>\n"
 
 
-def _manifest(manifest_sha256: str, archives: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+def _manifest(name: str, manifest_sha256: str, archives: Iterable[tuple[str, str]]) -> Iterator[bytes]:
     """The list of what is signed, in exclusive canonical form: namespaces where they are used, no empty-element tag."""
-    yield f'<ds:Manifest xmlns:ds="{DS}" Id="archives">\n'.encode() + _reference("MANIFEST.XML", manifest_sha256)
-    for name, sha256 in archives:
-        yield _reference(name, sha256)
+    yield f'<ds:Manifest xmlns:ds="{DS}" Id="archives">\n'.encode() + _reference(name, manifest_sha256)
+    for archive, sha256 in archives:
+        yield _reference(archive, sha256)
     yield b"</ds:Manifest>"
 
 

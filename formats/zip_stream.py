@@ -79,7 +79,8 @@ def local_header(member: Member, stamp: tuple[int, int]) -> bytes:
     )
 
 
-def _central(member: Member, stamp: tuple[int, int]) -> bytes:
+def directory_entry(member: Member, stamp: tuple[int, int]) -> bytes:
+    """The record of a member in the central directory."""
     name = member.name.encode()
     wide = [v for v in (member.size, member.compressed) if member.size >= _LIMIT or member.compressed >= _LIMIT]
     if member.offset >= _LIMIT:
@@ -111,16 +112,15 @@ def _central(member: Member, stamp: tuple[int, int]) -> bytes:
     )
 
 
-def end_records(directory: bytes, members: int, offset: int) -> bytes:
-    """Central directory and end records of a ZIP of so many members whose data end at `offset`."""
+def end_records(length: int, members: int, offset: int) -> bytes:
+    """What ends a ZIP of so many members, whose data end at `offset` and whose directory has so many bytes."""
     tail = b""
-    if members >= 0xFFFF or offset >= _LIMIT or len(directory) >= _LIMIT:
+    if members >= 0xFFFF or offset >= _LIMIT or length >= _LIMIT:
         n = members
-        tail = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, n, n, len(directory), offset)
-        tail += struct.pack("<4sIQI", b"PK\x06\x07", 0, offset + len(directory), 1)
+        tail = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, n, n, length, offset)
+        tail += struct.pack("<4sIQI", b"PK\x06\x07", 0, offset + length, 1)
     n = min(members, 0xFFFF)
-    tail += struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, n, n, min(len(directory), _LIMIT), min(offset, _LIMIT), 0)
-    return directory + tail
+    return tail + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, n, n, min(length, _LIMIT), min(offset, _LIMIT), 0)
 
 
 def build(entries: Iterable[tuple[str, bytes, bool]], moment: datetime) -> bytes:
@@ -136,7 +136,8 @@ def build(entries: Iterable[tuple[str, bytes, bool]], moment: datetime) -> bytes
         parts += (head, packed)
         offset += len(head) + len(packed)
         members.append(member)
-    return b"".join((*parts, end_records(b"".join(_central(m, stamp) for m in members), len(members), offset)))
+    directory = b"".join(directory_entry(m, stamp) for m in members)
+    return b"".join((*parts, directory, end_records(len(directory), len(members), offset)))
 
 
 class ZipStream:
@@ -224,10 +225,11 @@ class ZipStream:
 
     def finish(self) -> None:
         """Write the directory."""
-        self._put(end_records(bytes(self._directory), self._members, self._offset))
+        offset = self._offset
+        self._put(bytes(self._directory), end_records(len(self._directory), self._members, offset))
 
     def _list(self, member: Member) -> None:
-        self._directory += _central(member, self._stamp)
+        self._directory += directory_entry(member, self._stamp)
         self._members += 1
 
     def _put(self, *parts: bytes) -> None:

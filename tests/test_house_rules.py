@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import string
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import cleandoc, getmembers, isclass
@@ -238,6 +240,27 @@ def test_the_screen_binds_to_loopback(monkeypatch, tmp_path):
     assert seen["command"][seen["command"].index("--host") + 1] == "127.0.0.1"
     assert seen["env"]["PYTHONSAFEPATH"] == "1"
     assert Path(seen["env"]["DAGSTER_HOME"]).is_relative_to(tmp_path.resolve())
+
+
+def test_the_screen_finds_what_stands_first_on_the_path(monkeypatch, tmp_path):
+    """Dagster's own loader, as a process of the screen calls it, on a module that only the first place of PYTHONPATH holds."""
+    from transvase.commands import ui
+    from transvase.commands.main import parser_of
+
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "standing_first.py").write_text("defs = 'found'\n", encoding="utf-8")
+    (tmp_path / "cabinet.sqlite3").touch()
+    (tmp_path / "transvase.toml").write_text('[source]\npath = "cabinet.sqlite3"\n', encoding="utf-8")
+    script = (
+        "from dagster._core.code_pointer import load_python_module as load; print(load('standing_first', None).defs)"
+    )
+    started = []
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(library), str(tmp_path))))
+    monkeypatch.setattr(subprocess, "call", lambda command, env: started.append(env) or 0)
+    assert ui.run(parser_of("ui").parse_args(["--settings", str(tmp_path / "transvase.toml")])) == 0
+    done = subprocess.run([sys.executable, "-c", script], env=started[0], capture_output=True, text=True, check=False)
+    assert done.stdout == "found\n", done.stderr
 
 
 # -- what the repository holds ---------------------------------------------------------------------------------------------

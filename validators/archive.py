@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from isal import isal_zlib
 
-from transvase.formats import xdm
+from transvase.formats import xdm, zip_stream
 from transvase.formats.encryption import plain_name
 from transvase.formats.portability_manifest import NAMESPACE, ArchiveLine, Head, ManifestUnreadable, read
 from transvase.formats.safe_xml import MAX_BYTES
@@ -31,9 +31,11 @@ from transvase.validators.archive_patient import How, Tally
 
 _NAME = re.compile(r"PA\d{8}T\d{6}\.ZIP")
 _INNER = re.compile(r"PAT\d{5}\.ZIP|TRANSVERSE\.ZIP")
-_TOP = re.compile(r"README\.TXT|MANIFEST\.XML|SIGN\.XML|DOCUMENTATION/.*|TRANSVERSE\.ZIP|PAT\d{5}\.ZIP|VIEWER/.+")
+_TOP = re.compile(
+    r"README\.TXT|MANIFEST\.XML|SIGN\.XML|DOCUMENTATION/.*|TRANSVERSE\.ZIP|PAT\d{5}\.ZIP|(?:VIEWER|PARQUET|FHIR)/.+"
+)
 # Folders that may be taken away.
-_OPTIONAL = ("VIEWER",)
+_OPTIONAL = ("VIEWER", "PARQUET", "FHIR")
 _TRANSVERSE = re.compile(r"README\.TXT|TRANSVERSE/.*")
 _CHUNK = 1 << 20
 # A text that shrinks more than this, and is not small, was made to fill a disk: same figure as for an XDM archive.
@@ -134,6 +136,9 @@ class _Verification:
                 names = outer.namelist()
                 if "MANIFEST.XML" not in names and any(n.upper().startswith("IHE_XDM/") for n in names):
                     self.kind = "xdm"
+                    if min(info.header_offset for info in outer.infolist()):
+                        # It may be an archive inside another one, whose own end was lost.
+                        self.findings.append(found("ARC-GAP", entry=1))
                 elif "MANIFEST.XML" in names or any(_INNER.fullmatch(n) for n in names):
                     self.kind = "portability"
                     self.findings += _Container(self, file, outer, name).findings()
@@ -277,9 +282,42 @@ class _Container:
                 digest, _, name = line.partition("  ")
                 lines[name] = digest
         others = [info for info in infos if info is not sums]
-        return len(lines) == len(others) and all(
-            lines.get(info.filename) == _sha256(self.outer, info) for info in others
+        return (
+            len(lines) == len(others)
+            and all(lines.get(info.filename) == _sha256(self.outer, info) for info in others)
+            and all(map(self.exact, infos))
         )
+
+    def exact(self, info: zipfile.ZipInfo) -> bool:
+        """Whether the last byte of a deflated member is the one we write: after its last code no reader looks at the bits, which are
+        clear in ours."""
+        if info.compress_type == zipfile.ZIP_STORED:
+            return True
+        self.file.seek(info.header_offset + 26)
+        name, extra = struct.unpack("<2H", self.file.read(4))
+        self.file.seek(name + extra, io.SEEK_CUR)
+        inflate, left = zlib.decompressobj(-15), info.compress_size - 1
+        while left > 0 and (held := self.file.read(min(left, _CHUNK))):
+            left -= len(held)
+            while held:
+                inflate.decompress(held, _CHUNK)
+                held = inflate.unconsumed_tail
+        last = self.file.read(1)
+
+        def ends(byte: int) -> bytes | None:
+            one = inflate.copy()
+            out = one.decompress(bytes([byte]))
+            return out if one.eof else None
+
+        expected = ends(last[0]) if last else None
+        if expected is None:
+            return False
+        spare = 0x80
+        while spare and ends(last[0] ^ spare) == expected:
+            if last[0] & spare:
+                return False
+            spare >>= 1
+        return spare != 0
 
     def signature(self, head: Head, lines: list[ArchiveLine]) -> Iterator[Found]:
         """SIGN.XML when there is one; that the archives are those of MANIFEST.XML is checked with each of them."""
@@ -318,6 +356,31 @@ class _Container:
             at += 30 + len(info.filename.encode()) + (20 if wide else 0) + info.compress_size
         if at != self.outer.start_dir:
             yield found("ARC-GAP-END")
+            return
+        yield from self.records()
+
+    def records(self) -> Iterator[Found]:
+        """Only our container form: each record is the one that we write for such a member, with one time for all. So no byte of a record
+        may differ, whether or not a program reads it."""
+        at = self.outer.start_dir
+        self.file.seek(at + 12)
+        time, date = struct.unpack("<2H", self.file.read(4).ljust(4, b"\0"))
+        self.file.seek(at)
+        for rank, info in enumerate(self.infos, 1):
+            expected = zip_stream.directory_entry(_member(info), (time, date))
+            if self.file.read(len(expected)) != expected:
+                yield found("ARC-RECORD", entry=rank)
+                return
+        last = zip_stream.end_records(self.file.tell() - at, len(self.infos), at)
+        if self.file.read(len(last) + 1) != last:
+            yield found("ARC-TAIL")
+            return
+        for rank, info in enumerate(self.infos, 1):
+            expected = zip_stream.local_header(_member(info), (time, date))
+            self.file.seek(info.header_offset)
+            if self.file.read(len(expected)) != expected:
+                yield found("ARC-RECORD", entry=rank)
+                return
 
     def compressed(self) -> Iterator[Found]:
         """In our form an inner archive is always stored."""
@@ -360,6 +423,12 @@ class _Container:
                 expanded.write(chunk)
             expanded.seek(0)
             return expanded
+
+
+def _member(info: zipfile.ZipInfo) -> zip_stream.Member:
+    return zip_stream.Member(
+        info.filename, info.compress_type, info.CRC, info.compress_size, info.file_size, info.header_offset
+    )
 
 
 def _beside(path: Path, name: str = "") -> str:

@@ -1,4 +1,5 @@
-"""A set of archives against its set manifest: whether all are there, once each, unchanged, and whether a patient stands in two of them.
+"""A set of archives against its set manifest: whether all are there, once each, unchanged, and whether a patient stands in two of them;
+the signature of the manifest, and whether it is of the hand that signed the archives.
 
 What each archive is worth by itself is `archive`'s to say; opening encrypted ones is the caller's.
 """
@@ -10,17 +11,18 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
 from transvase.formats.archive_set import SUFFIX, Listed, SetManifest, SetUnreadable, read
-from transvase.formats.portability_manifest import ManifestUnreadable
+from transvase.formats.portability_manifest import Head, ManifestUnreadable
 from transvase.formats.portability_manifest import read as read_manifest
 from transvase.formats.safe_xml import MAX_BYTES
 from transvase.formats.zip_window import window
+from transvase.validators import seal
 from transvase.validators.archive_findings import Found, found
 from transvase.validators.archive_patient import MAX_DATA_BYTES
 
@@ -33,12 +35,15 @@ _DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, 
 
 class Held(NamedTuple):
     """What an archive holds: the SHA-256 of its dossiers by its manifest, its patients (digests of their identifiers, so that memory
-    holds none), rows and cells of their data; -1 where these cannot be counted."""
+    holds none), rows and cells of their data; -1 where these cannot be counted; whether it is signed, and the certificate that its
+    SIGN.XML presents, None when it has none that can be read."""
 
     dossiers: tuple[str, ...]
     patients: tuple[bytes, ...]
     rows: int
     cells: int
+    signed: bool
+    signer: Any | None
 
 
 class SetFound(NamedTuple):
@@ -109,6 +114,7 @@ def contents(file: BinaryIO) -> Held | None:
     dossiers: list[str] = []
     patients: list[bytes] = []
     rows = cells = 0
+    signer = None
     try:
         with zipfile.ZipFile(file) as outer:
             info = outer.getinfo("MANIFEST.XML")
@@ -124,9 +130,12 @@ def contents(file: BinaryIO) -> Held | None:
                 if rows >= 0:
                     counted = _counted(window(file, outer.getinfo(line.name)))
                     rows, cells = (rows + counted[0], cells + counted[1]) if counted else (-1, -1)
+            signed = "SIGN.XML" in outer.namelist()
+            if signed and outer.getinfo("SIGN.XML").file_size <= MAX_BYTES:
+                signer = seal.signer(outer.read("SIGN.XML"))
     except (ManifestUnreadable, OSError, KeyError, *_DAMAGED):
         return None
-    return Held(tuple(dossiers), tuple(patients), rows, cells)
+    return Held(tuple(dossiers), tuple(patients), rows, cells, signed, signer)
 
 
 def _counted(file: BinaryIO) -> tuple[int, int] | None:
@@ -161,6 +170,45 @@ def compared(manifest: SetManifest, held: list[tuple[Listed, Held | None]], clos
         yield found("ARC-SET-PATIENT-TWICE", count=twice)
     if closed:
         yield found("ARC-SET-CLOSED", count=closed)
+
+
+def signature(
+    path: Path, manifest: SetManifest, held: list[tuple[Listed, Held | None]], trusted: Sequence[Any] | None
+) -> Iterator[Found]:
+    """The signature beside the set manifest `path`, and whether who signed it signed the archives that were opened. An unsigned set is
+    only told, unless its archives are signed or authorities are given (`trusted`, as for `archive.verify`): then it may have been
+    taken away with an archive."""
+    beside = path.with_suffix(".SIGN.XML")
+    opened = [(one, inside) for one, inside in held if inside is not None]
+    try:
+        with beside.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        missing = trusted is not None or any(inside.signed for _, inside in opened)
+        yield found("ARC-SET-SIGN-MISSING" if missing else "ARC-SET-NOT-SIGNED")
+        return
+    except OSError:
+        yield found("ARC-SET-SIGN-INVALID", reason="damaged")
+        return
+    if len(data) > MAX_BYTES:
+        yield found("ARC-SET-SIGN-INVALID", reason="large")
+        return
+    head = Head(manifest.set_id, "", "", 0, 0, author_id=_issuer(path))
+    certificate = yield from seal.check_set(data, _digest(path), head, trusted)
+    if certificate is None:
+        return
+    for one, inside in opened:
+        if inside.signer is None or inside.signer == certificate:
+            continue
+        # The rest of a phased request may leave after the certificate was renewed, for the same holder.
+        if one.delivery == manifest.delivery or inside.signer.subject != certificate.subject:
+            yield found("ARC-SET-SIGN-SIGNER", name=one.file)
+
+
+def _issuer(path: Path) -> str:
+    """The Struct_IdNat that the set manifest gives as its issuer's; empty without one."""
+    told = orjson.loads(path.read_bytes()).get("issuer_id")
+    return told if isinstance(told, str) else ""
 
 
 def _digest(path: Path) -> str:

@@ -1,4 +1,5 @@
-"""Verifying SIGN.XML (PORT-82): signature value, what it covers, the certificate at the signing time, its authorities, its owner.
+"""Verifying SIGN.XML (PORT-82), and the signature of a set manifest, of the same form: signature value, what it covers, the certificate
+at the signing time, its authorities, its owner.
 
 One shape is accepted, the one of `docs/reference/archive-format.md`: strict about what is referred to by which Id, so that nothing
 unsigned passes for signed. Revocation and time-stamps need a network and are listed as not verified.
@@ -10,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,6 +93,43 @@ def check(
     unchecked.append(found("ARC-NOT-REVOCATION"))
 
 
+def check_set(
+    data: bytes, sha256: str, head: Head, trusted: Sequence[Any] | None
+) -> Generator[Found, None, Any | None]:
+    """What is wrong with the signature of a set manifest, what cannot be verified included; the signer's certificate, None when the
+    signature does not hold. `sha256` is that of the manifest, `head` gives the identifier of the set and the Struct_IdNat it names."""
+    try:
+        signed = read(data)
+    except _Refused as refusal:
+        yield found("ARC-SET-SIGN-INVALID", reason=str(refusal))
+        return None
+    # By content alone: a file may have been renamed on its way.
+    if list(signed.digests.values()) != [sha256] or signed.export_id != head.export_id:
+        yield found("ARC-SET-SIGN-CHANGED")
+    for one in _certificate(signed):
+        yield found("ARC-SET-SIGN-CERTIFICATE", reason=one.id.removeprefix("ARC-SIGN-").lower())
+    unchecked: list[Found] = []
+    if any(_owner(signed.certificate, head, unchecked)):
+        yield found("ARC-SET-SIGN-OWNER")
+    elif unchecked:
+        yield found("ARC-SET-NOT-OWNER")
+    if trusted is None:
+        yield found("ARC-SET-NOT-CHAIN")
+    elif not _reaches(signed, trusted):
+        yield found("ARC-SET-SIGN-CHAIN")
+    yield found("ARC-SET-NOT-REVOCATION")
+    return signed.certificate
+
+
+def signer(data: bytes) -> Any | None:
+    """The certificate that a signature presents, whatever the signature is worth; None when none can be read."""
+    try:
+        node = element(data).find(f"{{{DS}}}KeyInfo")
+        return None if node is None else _certificates(node)[0][0]
+    except (XmlRefused, _Refused):
+        return None
+
+
 def read(data: bytes) -> Signed:
     """What a SIGN.XML covers, once its signature value and its two digests hold; `_Refused` otherwise."""
     try:
@@ -158,7 +196,7 @@ def _certificates(key_info: Any) -> list[tuple[Any, bytes]]:
         der = _binary(node)
         try:
             found.append((x509.load_der_x509_certificate(der), der))
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             raise _Refused("certificate-unread") from None
         if len(found) > _LONGEST_CHAIN:
             raise _Refused("certificates")

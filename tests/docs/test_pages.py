@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
 import runpy
@@ -62,9 +63,25 @@ def test_check_exits_1_on_a_difference():
     assert "outcomes.md" in done.stdout
 
 
-def test_environment_variables_of_the_page_are_those_that_settings_reads(generator):
-    source = Path(settings.__file__).read_text(encoding="utf-8")
-    assert set(generator["ENVIRONMENT"]) == set(re.findall(r'environ\.get\("(\w+)"\)', source))
+def test_the_page_tells_every_environment_variable(generator):
+    """One function reads the environment (the house rules say that only `settings` does), and refuses a name that is not told."""
+    tree = ast.parse(Path(settings.__file__).read_text(encoding="utf-8"))
+    read = {"environ", "environb", "getenv", "getenvb"}
+    readers = [
+        getattr(node, "name", "outside a function")
+        for node in tree.body
+        for part in ast.walk(node)
+        if (isinstance(part, ast.Attribute) and part.attr in read)
+        or (isinstance(part, ast.alias) and part.name in read)
+    ]
+    assert readers == ["_environment"]
+    with pytest.raises(KeyError):
+        settings._environment("TRANSVASE_UNTOLD")
+    page = generator["PAGES"]["settings.md"]()
+    assert [name for name in settings.ENVIRONMENT if f"| `{name}` |" not in page] == []
+    # Told and not read would be as wrong: each is a name that a reader of the environment passes on.
+    named = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value in settings.ENVIRONMENT]
+    assert [name for name in settings.ENVIRONMENT if named.count(name) < 2] == []
 
 
 def test_requirements_are_numbered_once_and_in_order():

@@ -119,7 +119,7 @@ def test_receive_files_what_arrives_with_its_sender(office: Office, capsys: pyte
         capsys.readouterr()
         assert office.call("receive", "--into", office.folder / "recus") == 1
         said = capsys.readouterr().out
-        assert "2 messages nouveaux, 1 archives" in said and "abîmée" in said and said.count("\n") == 2
+        assert "2 messages nouveaux, 1 archive rangée dans" in said and "abîmée" in said and said.count("\n") == 2
         assert office.call("receive", "--into", office.folder / "recus", "--json") == 0
         assert answered(capsys) == {"messages": 0, "filed": 0, "refused": []}
     lines = (office.folder / "recus" / "correspondents.csv").read_text(encoding="utf-8").splitlines()

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,7 +20,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from transvase.errors import FeederLocked, OutputUnwritable
+from transvase.errors import FeederLocked, LedgerRefused, LedgerUnreachable, OutputUnwritable, SettingsInvalid
 from transvase.ledger import acts
 from transvase.ledger.engines import Place, Server, exists
 from transvase.ledger.states import FINAL, LEAVING, NEXT, REOPENED, Event, State, after
@@ -606,18 +607,55 @@ def test_a_file_that_is_no_ledger(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "kind"),
     [
-        pytest.param({"password": "wrong"}, "OperationalError", id="password"),
-        pytest.param({"url": "postgresql://lecteur@127.0.0.1:1/postgres"}, "OperationalError", id="nobody there"),
+        pytest.param({"password": "wrong"}, LedgerRefused, id="password"),
+        pytest.param({"password": ""}, LedgerRefused, id="no password"),
+        pytest.param({"user": "inconnu"}, LedgerRefused, id="user"),
+        pytest.param({"base": "inconnue"}, LedgerRefused, id="base"),
+        pytest.param({"port": "1"}, LedgerUnreachable, id="nobody there"),
+        # The name of a machine is no cause.
+        pytest.param({"host": "role-password.invalid", "port": "1"}, LedgerUnreachable, id="no such machine"),
     ],
 )
-def test_a_server_that_cannot_be_used(ledger_server: Any, change: dict[str, str], code: str) -> None:
-    where = on(ledger_server)._replace(**change)
+def test_a_server_that_cannot_be_used(
+    ledger_server: Any, change: dict[str, str], kind: type[LedgerRefused | LedgerUnreachable]
+) -> None:
+    where = on(ledger_server)
+    parts = urlsplit(where.url)
+    given = {"user": parts.username, "host": parts.hostname, "port": parts.port, "base": "postgres", **change}
+    url = "postgresql://{user}@{host}:{port}/{base}?schema=s".format(**given)
+    secret = change.get("password", where.password)
     for call in (Ledger, exists):
-        with pytest.raises(OutputUnwritable) as refused:
-            call(where)
-        assert code in str(refused.value) and "wrong" not in str(refused.value)
+        with pytest.raises(kind) as refused:
+            call(Server(url, secret))
+        assert str(refused.value).startswith(f"The server of the ledger {given['base']}/s ")
+        assert not secret or secret not in str(refused.value)
+
+
+def test_a_user_without_a_right_to_the_schema(ledger_server: Any) -> None:
+    where = on(ledger_server)
+    with Hand(where) as hand:
+        hand.execute("DROP ROLE IF EXISTS lecture", "CREATE ROLE lecture LOGIN PASSWORD 'sans droit'")
+        with Ledger(where):
+            pass
+    other = Server(where.url.replace(f"//{urlsplit(where.url).username}@", "//lecture@"), "sans droit")
+    for place in (other, other._replace(url=other.url + "_neuf")):
+        with pytest.raises(LedgerRefused):
+            Ledger(place)
+    with pytest.raises(LedgerRefused):
+        exists(other)
+
+
+def test_a_server_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for call in (Ledger, exists):
+        with pytest.raises(SettingsInvalid) as refused:
+            call(Server("postgresql://u@h/b", "un secret"))
+        assert refused.value.sentence("fr") == (
+            "Réglage feed.ledger de transvase.toml : il manque le pilote de PostgreSQL ; installez-le : pip install "
+            "'transvase[postgresql]'."
+        )
 
 
 def test_one_schema_is_one_practice(ledger_server: Any) -> None:
@@ -639,8 +677,10 @@ def test_a_feeder_that_loses_its_session_writes_no_more(ledger_server: Any) -> N
             hand.rows(f"SELECT pg_terminate_backend({session})")
             with other.feeding():
                 other.record([Step(ident(1), "send")], CLOCK)
-            with pytest.raises(OutputUnwritable):
+            with pytest.raises(LedgerUnreachable):
                 ledger.record([Step(ident(1), "send")], CLOCK)
+            with pytest.raises(LedgerUnreachable):
+                ledger.broken()
         assert other.broken() is None and state_of(other) == "submitted"
 
 
