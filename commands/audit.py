@@ -144,12 +144,19 @@ def _report(options: argparse.Namespace) -> int:
         for group, names in GROUPS.items():
             print(f"  {names[0 if french else 1]:<12} {totals[group]:>8}")
         print(told["verdict"])
-        words = (
-            ("documents sur", "ont une issue", "dus et non alimentés")
-            if french
-            else ("documents of", "have an outcome", "due and not fed")
+        every = totals["documents"]
+        known = counted(
+            totals["in_view"],
+            f"document sur {every} a une issue",
+            f"documents sur {every} ont une issue",
+            f"document of {every} has an outcome",
+            f"documents of {every} have an outcome",
+            options.lang,
         )
-        print(f"{totals['in_view']} {words[0]} {totals['documents']} {words[1]} ; {missing} {words[2]}")
+        due = counted(
+            missing, "dû et non alimenté", "dus et non alimentés", "due and not fed", "due and not fed", options.lang
+        )
+        print(f"{known} ; {due}")
         print(file.with_suffix(".html"))
         if options.annex is not None:
             print(options.annex)

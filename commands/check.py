@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from transvase.commands.session import run_of, with_json, with_settings
+from transvase.commands.session import counted, run_of, with_json, with_settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,19 +59,28 @@ def run(options: argparse.Namespace) -> int:
         print(orjson.dumps(answer).decode())
         return 1 if blocked else 0
     at = 0 if options.lang == "fr" else 1
-    words = (
-        ("colonnes dans", "tables", "reprises", "natives", "exclues avec motif", "non servi", "bloque", "signale"),
-        ("columns in", "tables", "mapped", "native", "excluded with a reason", "not served", "blocks", "reports"),
-    )[at]
-    print(
-        f"{found.product} : {coverage['columns']} {words[0]} {coverage['tables']} {words[1]} = {coverage['mapped']} {words[2]} + "
-        f"{coverage['native']} {words[3]} + {coverage['excluded']} {words[4]}"
+    words = (("non servi", "bloque", "signale"), ("not served", "blocks", "reports"))[at]
+    columns, tables, *parts = (
+        counted(int(coverage[name]), *forms, options.lang)  # type: ignore[call-overload]
+        for name, forms in {
+            "columns": ("colonne dans", "colonnes dans", "column in", "columns in"),
+            "tables": ("table", "tables", "table", "tables"),
+            "mapped": ("reprise", "reprises", "mapped", "mapped"),
+            "native": ("native", "natives", "native", "native"),
+            "excluded": (
+                "exclue avec motif",
+                "exclues avec motif",
+                "excluded with a reason",
+                "excluded with a reason",
+            ),
+        }.items()
     )
+    print(f"{found.product} : {columns} {tables} = {' + '.join(parts)}")
     for name, reason in found.unserved.items():
-        print(f"  {words[5]} : {name} ({reason})")
+        print(f"  {words[0]} : {name} ({reason})")
     if "verdicts" in answer:
         for verdict in counts["verdicts"]:
-            effect = words[6] if verdict["severity"] == "block" else words[7]
+            effect = words[1] if verdict["severity"] == "block" else words[2]
             print(
                 f"  {verdict['count']:>7}  {verdict['rule']:<20} {effect} {verdict['destination']:<12} {CATALOGUE[verdict['rule']][1 + at]}"
             )

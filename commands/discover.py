@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transvase.commands.session import Progress, with_json
+from transvase.commands.session import Progress, counted, with_json
 from transvase.errors import BadCall, Said
 
 if TYPE_CHECKING:
@@ -163,11 +163,18 @@ def _lines(found: Survey, language: str) -> Iterator[str]:
     rows = sum(t.rows for t in found.tables)
     columns = sum(len(t.columns) for t in found.tables)
     empty = sum(1 for t in found.tables if not t.rows)
+
+    def sum_of(n: int, one_fr: str, several_fr: str, one: str, several: str) -> str:
+        return counted(n, one_fr, several_fr, one, several, language)
+
+    many = sum_of(len(found.tables), "table", "tables", "table", "tables")
+    void = sum_of(empty, "vide", "vides", "of them empty", "of them empty")
+    across = sum_of(columns, "colonne", "colonnes", "column", "columns")
+    deep = sum_of(rows, "ligne", "lignes", "row", "rows")
+    most = sum_of(found.sample, "ligne lue", "lignes lues", "row read", "rows read")
     yield say(
-        f"{found.name} ({found.kind}) : {len(found.tables)} tables dont {empty} vides, {columns} colonnes, {rows} lignes ; "
-        f"au plus {found.sample} lignes lues par table.",
-        f"{found.name} ({found.kind}): {len(found.tables)} tables, {empty} of them empty, {columns} columns, {rows} rows; "
-        f"at most {found.sample} rows read from each.",
+        f"{found.name} ({found.kind}) : {many} dont {void}, {across}, {deep} ; au plus {most} par table.",
+        f"{found.name} ({found.kind}): {many}, {void}, {across}, {deep}; at most {most} from each.",
     )
     yield ""
     yield say("Tables par nombre de lignes", "Tables by rows")
@@ -176,11 +183,11 @@ def _lines(found: Survey, language: str) -> Iterator[str]:
         keys = ", ".join(c.name for c in candidate_keys(table)[:3])
         yield (
             f"  {table.rows:>9}  {table.name}  "
-            + say(f"({len(table.columns)} colonnes", f"({len(table.columns)} columns")
+            + f"({sum_of(len(table.columns), 'colonne', 'colonnes', 'column', 'columns')}"
             + (say(f" ; clés possibles : {keys})", f"; possible keys: {keys})") if keys else ")")
         )
     if len(full) > _SHOWN:
-        yield say(f"  et {len(full) - _SHOWN} autres", f"  and {len(full) - _SHOWN} more")
+        yield say("  et ", "  and ") + sum_of(len(full) - _SHOWN, "autre", "autres", "more", "more")
     yield ""
     if found.patient is None:
         yield say(
@@ -239,7 +246,7 @@ def _lines(found: Survey, language: str) -> Iterator[str]:
             how = (
                 say("d'après les noms, table vide", "by names, empty table")
                 if a.by_name
-                else say(f"{a.distinct} attributs", f"{a.distinct} attributes")
+                else sum_of(a.distinct, "attribut", "attributs", "attribute", "attributes")
             )
             yield f"  {a.table} : {a.attribute} = {a.value} ({how})"
 
@@ -274,11 +281,12 @@ def _written(found: Survey, written: dict[str, Any], target: Path, options: argp
     yield ""
     queries = ", ".join(f"{name} ({table})" for name, table in written["queries"].items()) or "-"
     key, where = ("url", options.where) if "://" in options.where else ("path", options.where)
+    files = counted(len(written["files"]), "fichier", "fichiers", "file", "files", options.lang)
     if options.lang == "fr":
-        yield f"Écrit dans {target.name} : {len(written['files'])} fichiers ; requêtes : {queries} ; listes de codes : {len(written['codes'])}."
+        yield f"Écrit dans {target.name} : {files} ; requêtes : {queries} ; listes de codes : {len(written['codes'])}."
         yield "Tout y est `native` et chaque supposition est marquée « à vérifier ». Pour l'essayer, dans transvase.toml :"
     else:
-        yield f"Written in {target.name}: {len(written['files'])} files; queries: {queries}; lists of codes: {len(written['codes'])}."
+        yield f"Written in {target.name}: {files}; queries: {queries}; lists of codes: {len(written['codes'])}."
         yield "Everything there is `native` and each guess is marked « à vérifier ». To try it, in transvase.toml:"
     yield "  [source]"
     yield f"  product = {json.dumps(str(options.folder), ensure_ascii=False)}"

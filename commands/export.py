@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from transvase.commands.session import run_of, with_json, with_settings
+from transvase.commands.session import counted, run_of, with_json, with_settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +44,8 @@ def division(facts: dict[str, Any], language: str) -> Iterator[str]:
     """What an export in several archives adds to its summary: how many, the set manifest, and what is larger than asked."""
     french = language == "fr"
     if facts["set"]:
-        count = len(facts["archives"])
-        yield (
-            f"{facts['set']} : {count} archive{'s' if count > 1 else ''}"
-            if french
-            else f"{facts['set']}: {count} archives"
-        )
+        count = counted(len(facts["archives"]), "archive", "archives", "archive", "archives", language)
+        yield f"{facts['set']} : {count}" if french else f"{facts['set']}: {count}"
     for name in facts["oversize"]:
         yield (
             f"{name} : plus grande que demandé, un dossier ne se coupe pas"
@@ -65,12 +61,12 @@ def incomplete(facts: dict[str, object]) -> int:
 
 
 _FORMS = {
-    "structured": ("en CDA structurés", "as structured CDA"),
-    "written": ("en CDA de niveau 1", "as level-1 CDA"),
-    "carried": ("CDA d'origine", "own CDA"),
-    "plain": ("en PDF sans CDA", "as PDF without CDA"),
-    "repeated": ("répétés", "repeated"),
-    "absent": ("sans contenu", "without content"),
+    "structured": ("en CDA structuré", "en CDA structurés", "as structured CDA"),
+    "written": ("en CDA de niveau 1", "en CDA de niveau 1", "as level-1 CDA"),
+    "carried": ("CDA d'origine", "CDA d'origine", "own CDA"),
+    "plain": ("en PDF sans CDA", "en PDF sans CDA", "as PDF without CDA"),
+    "repeated": ("répété", "répétés", "repeated"),
+    "absent": ("sans contenu", "sans contenu", "without content"),
 }
 
 
@@ -78,10 +74,12 @@ def summary(facts: dict[str, object], path: str, language: str) -> str:
     """What was made, in two lines."""
     at = 0 if language == "fr" else 1
     forms: dict[str, int] = facts["forms"]  # type: ignore[assignment]
-    parts = ", ".join(f"{n} {_FORMS[f][at]}" for f, n in forms.items())
+    parts = ", ".join(counted(n, *_FORMS[f], _FORMS[f][2], language) for f, n in forms.items())
     done = int(facts["documents"]) + int(facts["orphans"])  # type: ignore[call-overload]
     words = (("sur", "sans patient connu"), ("of", "without a known patient"))[at]
+    patients = counted(int(facts["patients"]), "patient", "patients", "patient", "patients", language)  # type: ignore[call-overload]
+    documents = counted(done, "document", "documents", "document", "documents", language)
     return (
-        f"{path}\n{facts['patients']} patients, {done} documents {words[0]} {facts['source_documents']} "
+        f"{path}\n{patients}, {documents} {words[0]} {facts['source_documents']} "
         f"(versions : {parts} ; {facts['orphans']} {words[1]})"
     )

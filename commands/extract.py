@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from transvase.commands.session import run_of, with_json, with_settings
+from transvase.commands.session import counted, run_of, with_json, with_settings
 
 # Lines of what was not read, before the rest is counted; --json and the manifest have them all.
 _SHOWN = 40
@@ -45,7 +45,16 @@ def run(options: argparse.Namespace) -> int:
     if manifest["files"]["named"]:
         print(files_line(manifest["files"], options.lang))
     if manifest["unreadable"]:
-        print(f"{manifest['unreadable']} valeurs illisibles dans leur type, conservées dans native.")
+        print(
+            counted(
+                manifest["unreadable"],
+                "valeur illisible dans son type, conservée dans native.",
+                "valeurs illisibles dans leur type, conservées dans native.",
+                "value that its type cannot hold, kept in native.",
+                "values that their type cannot hold, kept in native.",
+                options.lang,
+            )
+        )
     if "received" in manifest:
         print(received_line(manifest["received"], options.lang))
     unread = _unread(session.work, manifest)
@@ -75,15 +84,15 @@ def _unread(work: Path, manifest: dict[str, Any]) -> list[str]:
 
 def received_line(received: dict[str, int], language: str) -> str:
     """Files of a folder of documents and entries of its archives, with their bytes: documents, packaging, set aside."""
-    words = ("fichiers", "octets", "documents", "habillage XDM", "mis de côté et conservés")
-    if language == "en":
-        words = ("files", "bytes", "documents", "packaging of XDM", "set aside and kept")
-    parts = (
-        (received[n], received[f"{n}_bytes"], word)
-        for n, word in zip(("documents", "packaging", "aside"), words[2:], strict=True)
-    )
-    return f"{received['items']} {words[0]} ({received['bytes']} {words[1]}) = " + " + ".join(
-        f"{n} {word} ({b})" for n, b, word in parts
+    words = {
+        "documents": ("document", "documents", "document", "documents"),
+        "packaging": ("habillage XDM", "habillage XDM", "packaging of XDM", "packaging of XDM"),
+        "aside": ("mis de côté et conservé", "mis de côté et conservés", "set aside and kept", "set aside and kept"),
+    }
+    files = counted(received["items"], "fichier", "fichiers", "file", "files", language)
+    weight = counted(received["bytes"], "octet", "octets", "byte", "bytes", language)
+    return f"{files} ({weight}) = " + " + ".join(
+        f"{counted(received[name], *forms, language)} ({received[f'{name}_bytes']})" for name, forms in words.items()
     )
 
 
@@ -96,23 +105,39 @@ def changes_line(changes: dict[str, dict[str, int]], language: str) -> str:
             if language == "fr"
             else "nothing changed in the source since the extraction before: its tables stay"
         )
-    if language == "fr":
-        return f"depuis l'extraction précédente : {new} lignes nouvelles, {changed} modifiées, {gone} disparues"
-    return f"since the extraction before: {new} new rows, {changed} changed, {gone} gone"
+    parts = (
+        counted(new, "ligne nouvelle", "lignes nouvelles", "new row", "new rows", language),
+        counted(changed, "modifiée", "modifiées", "changed", "changed", language),
+        counted(gone, "disparue", "disparues", "gone", "gone", language),
+    )
+    since = "depuis l'extraction précédente : " if language == "fr" else "since the extraction before: "
+    return since + ", ".join(parts)
 
 
 def files_line(files: dict[str, int], language: str) -> str:
     """Documents that lie beside the database: named, read, absent."""
-    if language == "fr":
-        return f"{files['named']} fichiers nommés par la base : {files['read']} lus, {files['absent']} absents ([source] documents)"
-    return f"{files['named']} files named by the database: {files['read']} read, {files['absent']} absent ([source] documents)"
+    named = counted(
+        files["named"],
+        "fichier nommé par la base :",
+        "fichiers nommés par la base :",
+        "file named by the database:",
+        "files named by the database:",
+        language,
+    )
+    read = counted(files["read"], "lu", "lus", "read", "read", language)
+    absent = counted(files["absent"], "absent", "absents", "absent", "absent", language)
+    return f"{named} {read}, {absent} ([source] documents)"
 
 
 def cells_line(manifest: dict[str, object], language: str) -> str:
     """The sum of cells, always printed."""
     cells: list[dict[str, int]] = manifest["cells"]  # type: ignore[assignment]
     total = {k: sum(c[k] for c in cells) for k in ("source", "mapped", "native", "excluded")}
-    words = ("cellules de la source", "reprises", "natives", "exclues")
-    if language == "en":
-        words = ("cells of the source", "mapped", "native", "excluded")
-    return f"{total['source']} {words[0]} = {total['mapped']} {words[1]} + {total['native']} {words[2]} + {total['excluded']} {words[3]}"
+    words = {
+        "source": ("cellule de la source", "cellules de la source", "cell of the source", "cells of the source"),
+        "mapped": ("reprise", "reprises", "mapped", "mapped"),
+        "native": ("native", "natives", "native", "native"),
+        "excluded": ("exclue", "exclues", "excluded", "excluded"),
+    }
+    source, *parts = (counted(total[name], *forms, language) for name, forms in words.items())
+    return f"{source} = {' + '.join(parts)}"

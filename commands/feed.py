@@ -190,8 +190,8 @@ def _show(options: argparse.Namespace, session: Run) -> int:
     for row in rows[:_LISTED]:
         print(f"  {row.document:<16} {row.state:<11} {row.act:<10} {row.code}".rstrip())
     if len(rows) > _LISTED:
-        more = len(rows) - _LISTED
-        print(f"  … et {more} autres (--json les donne tous)" if options.lang == "fr" else f"  … {more} more (--json)")
+        more = counted(len(rows) - _LISTED, "autre", "autres", "more", "more", options.lang)
+        print(f"  … et {more} (--json les donne tous)" if options.lang == "fr" else f"  … {more} (--json)")
     for at, event, state, code in events:
         print(f"    {at} {event} -> {state} {code}".rstrip())
     for document, at, by, reason, state in deletions if options.document or options.state in LEAVING else ():
@@ -348,7 +348,11 @@ def _plan(options: argparse.Namespace, session: Run) -> int:
         _print(answer)
         return 0
     lines = _lines(options.lang)
-    print(lines["waiting"].format(found.waiting, found.replacing))
+
+    def documents(n: int) -> str:
+        return counted(n, "document", "documents", "document", "documents", options.lang)
+
+    print(lines["waiting"].format(documents(found.waiting), found.replacing))
     print(lines["end"].format(end) if end else lines["never"])
     for share in shares:
         print(f"    {share['month']:<8} {share['documents']:>7}  {share['category']}")
@@ -358,7 +362,7 @@ def _plan(options: argparse.Namespace, session: Run) -> int:
     for problem in problems:
         print(f"  {problem['state']} {problem['code']} × {problem['count']} : {problem['cause']}")
     if blocked:
-        print(lines["blocked"].format(sum(b.documents for b in found.blocked)))
+        print(lines["blocked"].format(documents(sum(b.documents for b in found.blocked))))
     for row in blocked:
         print(f"    {row['documents']:>7}  {row['rule']} : {row['why']}\n             {row['who']}")
     print(lines["nothing"].format(found.judged))
@@ -368,20 +372,20 @@ def _plan(options: argparse.Namespace, session: Run) -> int:
 def _lines(language: str) -> dict[str, str]:
     if language == "fr":
         return {
-            "waiting": "  À envoyer : {} documents, dont {} à la suite d'une version antérieure",
+            "waiting": "  À envoyer : {}, dont {} à la suite d'une version antérieure",
             "end": "  Fin prévue sous les quotas réglés : {}",
             "never": "  Fin hors d'atteinte sous les quotas réglés : voyez [feed] daily_ceiling",
             "doubtful": "  En doute, à vérifier au DMP d'abord : {}",
             "withdrawn": "  Au registre, mais plus autorisés : {}",
-            "blocked": "  Bloqués : {} documents",
+            "blocked": "  Bloqués : {}",
             "nothing": "  Rien n'a été envoyé ni écrit (verdicts du {}).",
         }
     return {
-        "waiting": "  To send: {} documents, {} of them after an earlier version",
+        "waiting": "  To send: {}, {} of them after an earlier version",
         "end": "  Would end under the quotas set: {}",
         "never": "  Out of reach under the quotas set: see [feed] daily_ceiling",
         "doubtful": "  In doubt, the DMP is asked first: {}",
         "withdrawn": "  In the ledger, no longer allowed: {}",
-        "blocked": "  Blocked: {} documents",
+        "blocked": "  Blocked: {}",
         "nothing": "  Nothing was sent or written (verdicts of {}).",
     }

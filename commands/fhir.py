@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transvase.commands.session import run_of, with_json, with_settings
+from transvase.commands.session import counted, run_of, with_json, with_settings
 from transvase.errors import BadCall, Said, WorkMissing
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ def run(options: argparse.Namespace) -> int:
         print(orjson.dumps(told).decode())
     else:
         lines = sum(entry["count"] for entry in told["output"])
-        words = ("ressources", "patients") if options.lang == "fr" else ("resources", "patients")
-        print(f"{out / bulk.MANIFEST}\n{lines} {words[0]}, {told['extension']['patients']} {words[1]}")
+        resources = counted(lines, "ressource", "ressources", "resource", "resources", options.lang)
+        people = counted(told["extension"]["patients"], "patient", "patients", "patient", "patients", options.lang)
+        print(f"{out / bulk.MANIFEST}\n{resources}, {people}")
     return 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from transvase.commands.session import plain, run_of, set_of, with_clock, with_json, with_key, with_settings
+from transvase.commands.session import counted, plain, run_of, set_of, with_clock, with_json, with_key, with_settings
 from transvase.errors import ArchiveInvalid, BadCall, Said
 
 
@@ -99,9 +99,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"  {'non repris' if french else 'not read'} : {line}")
     for line in done.in_documents:
         print(f"  {'dans son document seul' if french else 'in its document only'} : {line}")
-    print(
-        f"{sum(rows.values())} {'lignes' if french else 'rows'}, {rows['patient']} patients, {rows['document']} documents, "
-        f"{done.bodies} {'contenus nouveaux' if french else 'new contents'}"
+    parts = (
+        counted(sum(rows.values()), "ligne", "lignes", "row", "rows", options.lang),
+        counted(rows["patient"], "patient", "patients", "patient", "patients", options.lang),
+        counted(rows["document"], "document", "documents", "document", "documents", options.lang),
+        counted(done.bodies, "contenu nouveau", "contenus nouveaux", "new content", "new contents", options.lang),
     )
+    print(", ".join(parts))
     print(session.work)
     return 1 if done.unread else 0

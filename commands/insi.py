@@ -148,7 +148,8 @@ def _keys(options: argparse.Namespace, most: int) -> list[str]:
     if len(keys) > most:
         raise BadCall(
             what=Said(
-                f"{len(keys)} patients pour {most} appels au plus", f"{len(keys)} patients for {most} calls at most"
+                f"{len(keys)} patients pour {counted(most, 'appel', 'appels', 'call', 'calls', 'fr')} au plus",
+                f"{len(keys)} patients for {counted(most, 'appel', 'appels', 'call', 'calls', 'en')} at most",
             ),
             mend=Said(
                 "partagez la liste : INSi ne se parcourt pas ([insi] calls_per_run)",
@@ -229,7 +230,10 @@ def _records(work: Path, keys: list[str]) -> list[Local]:
     missing = len([key for key in keys if key not in known])
     if missing:
         raise BadCall(
-            what=Said(f"{missing} clés ne sont pas dans l'extraction", f"the extraction lacks {missing} of the keys"),
+            what=Said(
+                counted(missing, "clé n'est pas", "clés ne sont pas", "", "", "fr") + " dans l'extraction",
+                f"the extraction lacks {missing} of the keys",
+            ),
             mend=Said("vérifiez la liste, ou lancez `transvase extract`", "check the list, or run `transvase extract`"),
         )
     return [known[key] for key in keys]

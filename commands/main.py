@@ -15,7 +15,7 @@ from importlib import import_module
 from keyword import iskeyword
 from types import ModuleType
 
-from transvase.errors import Interrupted, TransvaseError, guarded
+from transvase.errors import Interrupted, SettingsInvalid, TransvaseError, guarded
 
 COMMANDS = {
     "demo": "Toute la chaîne sur un cabinet inventé, avec un DMP local. / The whole chain on an invented practice.",
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _record(options, code)
             return code
     except TransvaseError as error:
-        print(f"transvase: {error.sentence(options.lang)}", file=sys.stderr)
+        print(f"transvase: {_named(error, options).sentence(options.lang)}", file=sys.stderr)
         _record_failure(options, error)
         _forget(error)
         return error.exit_code
@@ -112,6 +112,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _record_failure(options, Interrupted())
         _forget(error)
         return Interrupted.exit_code
+
+
+def _named(error: TransvaseError, options: argparse.Namespace) -> TransvaseError:
+    """The error under the name of the settings file that the command read: what finds a setting wrong knows the setting only."""
+    if not isinstance(error, SettingsInvalid) or not hasattr(options, "settings"):
+        return error
+    from transvase.settings import chosen
+
+    return error.of(chosen(options.settings).name)
 
 
 def _record(options: argparse.Namespace, code: int, error: TransvaseError | None = None) -> None:

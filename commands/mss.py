@@ -207,10 +207,8 @@ def _show(options: argparse.Namespace, session: Run) -> int:
         for row in rows[:_LISTED]:
             print(f"  {row.document:<16} {row.destination:<20} {row.state:<11} {row.act:<10} {row.code}".rstrip())
         if len(rows) > _LISTED:
-            more = len(rows) - _LISTED
-            print(
-                f"  … et {more} autres (--json les donne tous)" if options.lang == "fr" else f"  … {more} more (--json)"
-            )
+            more = counted(len(rows) - _LISTED, "autre", "autres", "more", "more", options.lang)
+            print(f"  … et {more} (--json les donne tous)" if options.lang == "fr" else f"  … {more} (--json)")
         for at, event, state, code in events:
             print(f"    {at} {event} -> {state} {code}".rstrip())
     return 1 if broken else 0
@@ -293,11 +291,18 @@ def _receive(options: argparse.Namespace, session: Run) -> int:
         refused = [{"message": name, "reason": reason} for name, reason in taken.refused]
         _print({"messages": taken.messages, "filed": taken.filed, "refused": refused})
     else:
-        print(
-            f"  {taken.messages} messages nouveaux, {taken.filed} archives rangées dans {inbox.ARCHIVES}."
-            if french
-            else f"  {taken.messages} new messages, {taken.filed} archives filed in {inbox.ARCHIVES}."
+        new = counted(
+            taken.messages, "message nouveau", "messages nouveaux", "new message", "new messages", options.lang
         )
+        filed = counted(
+            taken.filed,
+            "archive rangée dans",
+            "archives rangées dans",
+            "archive filed in",
+            "archives filed in",
+            options.lang,
+        )
+        print(f"  {new}, {filed} {inbox.ARCHIVES}.")
         for name, reason in taken.refused:
             said = _REASONS.get(reason.split(" ")[0], _UNSAFE)
             print(

@@ -4,6 +4,7 @@ MSSanté operator."""
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,6 +59,9 @@ def run(options: argparse.Namespace) -> int:
 
     def ready(url: str) -> None:
         folder, origin = options.folder.resolve(), "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        # Not given, or of certificates that were already in the folder: a feeder of another structure would stop at its seal.
+        if options.structure != (named := _structure(folder / "seal.pem")):
+            print(_of_another(named, options.lang), file=sys.stderr, flush=True)
         print(f'[feed]\nenvironment = "sandbox"\nurl = "{url}"', flush=True)
         # The same server and certificates by the other route: these two lines in place of the one above.
         print(f'# route = "fhir"\n# url = "{origin}{fhir.PATH}"', flush=True)
@@ -107,3 +111,24 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise BadCall(what=str(error), mend=Said("corrigez le fichier", "correct the file")) from None
     return 0
+
+
+def _structure(seal: Path) -> str:
+    """The structure that a certificate names (OU)."""
+    from cryptography import x509
+
+    subject = x509.load_pem_x509_certificate(seal.read_bytes()).subject
+    units = subject.get_attributes_for_oid(x509.NameOID.ORGANIZATIONAL_UNIT_NAME)
+    return ", ".join(str(unit.value) for unit in units)
+
+
+def _of_another(structure: str, language: str) -> str:
+    if language == "fr":
+        return (
+            f"transvase: certificats de la structure {structure} : si le struct_idnat du cabinet est autre, relancez avec un nouveau "
+            "dossier et --structure STRUCT_IDNAT, sinon l'alimentation s'arrête au cachet (11)."
+        )
+    return (
+        f"transvase: certificates of structure {structure}: if the practice's struct_idnat is another, start again with a new folder and "
+        "--structure STRUCT_IDNAT, or feeding stops at the seal (11)."
+    )

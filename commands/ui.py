@@ -34,6 +34,9 @@ def run(options: argparse.Namespace) -> int:
         "TRANSVASE_SETTINGS": str(options.settings.resolve()),
         # A folder of the current directory must never hide a library (validators, exporters...).
         "PYTHONSAFEPATH": "1",
+        # Dagster takes the first place of the path away before it loads us, as if it were that of a script: with PYTHONPATH set it would be
+        # the one where we are, and the graph would be empty. A file stands there instead, where nothing is ever found.
+        "PYTHONPATH": os.pathsep.join(filter(None, (__file__, os.environ.get("PYTHONPATH")))),
     }
     print(f"http://127.0.0.1:{options.port}", flush=True)
     arguments_ = ["dev", "-m", "transvase.pipelines.definitions", "--host", "127.0.0.1", "--port", str(options.port)]

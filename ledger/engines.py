@@ -7,6 +7,7 @@ Here is what differs between them: opening, tables and what guards them, transac
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,7 +15,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from transvase.errors import FeederLocked, OutputUnwritable
+from transvase.errors import (
+    DiskFull,
+    FeederLocked,
+    LedgerRefused,
+    LedgerUnreachable,
+    OutputUnwritable,
+    Said,
+    SettingsInvalid,
+    TransvaseError,
+)
 from transvase.formats.files import private_folder
 
 # Layout of a SQLite file, kept in its user_version.
@@ -129,16 +139,17 @@ class Engine(Protocol):
 
 
 def exists(place: Place) -> bool:
-    """A ledger was begun there. OutputUnwritable when the server does not answer."""
+    """A ledger was begun there. LedgerUnreachable, LedgerRefused, SettingsInvalid without the server's driver."""
     if isinstance(place, Path):
         return place.is_file()
-    with _connected(place) as base:
+    with _connected(place) as base, _told(place):
         found = base.execute("SELECT to_regclass(%s) IS NOT NULL", (f'"{place.schema}".head',)).fetchone()
     return bool(found and found[0])
 
 
 def opened(place: Place) -> Engine:
-    """The ledger of a place, made when it is not there. OutputUnwritable."""
+    """The ledger of a place, made when it is not there. OutputUnwritable; of a server also LedgerUnreachable, LedgerRefused, DiskFull, and
+    SettingsInvalid without its driver."""
     return Sqlite(place) if isinstance(place, Path) else Postgresql(place)
 
 
@@ -200,14 +211,20 @@ class Sqlite:
 
 
 def _connected(server: Server) -> Any:
-    """A session of the server, each statement its own transaction unless one is begun. OutputUnwritable."""
+    """A session of the server, each statement its own transaction unless one is begun. Errors as `opened`."""
     try:
         import psycopg
     except ImportError:
-        reason = "driver missing: pip install 'transvase[postgresql]'"
-        raise OutputUnwritable(path=server.name, reason=reason) from None
+        raise SettingsInvalid(
+            name="feed.ledger",
+            file="transvase.toml",
+            what=Said("il manque le pilote de PostgreSQL", "the driver of PostgreSQL is missing"),
+            mend=Said(
+                "installez-le : pip install 'transvase[postgresql]'", "install it: pip install 'transvase[postgresql]'"
+            ),
+        ) from None
     parts = urlsplit(server.url)
-    try:
+    with _told(server):
         return psycopg.connect(
             host=parts.hostname,
             port=parts.port or 5432,
@@ -223,13 +240,47 @@ def _connected(server: Server) -> Any:
             options="-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
             "-c synchronous_commit=on -c idle_in_transaction_session_timeout=0",
         )
+
+
+# Classes and codes of SQLSTATE that say that the session is over or cannot begin now, and that the base, the user or a right is not there.
+_AWAY = ("08", "57P", "53300")
+_REFUSED = ("28", "3D", "3F", "42501")
+_NO_ROOM = "53100"
+# A connection that fails bears no code, only the server's sentence in its language.
+_REFUSING = ("authenti", "password", "mot de passe", "pg_hba", "role", "rôle", "does not exist", "n'existe pas")
+
+
+@contextmanager
+def _told(server: Server) -> Iterator[None]:
+    """What the server or the way to it refuses, in an error of ours; what only a defect explains passes. A server's sentence may quote a
+    value: no word of it is kept."""
+    import psycopg
+
+    try:
+        yield
     except psycopg.Error as error:
-        raise OutputUnwritable(path=server.name, reason=_reason(error)) from None
+        found = _error(error, server)
+        if found is None:
+            raise
+        raise found from None
 
 
-def _reason(error: Any) -> str:
-    """SQLSTATE, or the name of the exception: a server's text may quote a value."""
-    return str(error.sqlstate or type(error).__name__)
+def _error(error: Any, server: Server) -> TransvaseError | None:
+    """Our error for one of the driver; None for a statement that the server could not take."""
+    import psycopg
+
+    code = error.sqlstate or ""
+    # The names of bases, users and machines, which stand in quotes, say nothing of the cause.
+    words = re.sub(r"\"[^\"]*\"|«[^»]*»|(?<= )'[^']*'", "", str(error)).lower() if not code else ""
+    if code.startswith(_REFUSED) or any(word in words for word in _REFUSING):
+        return LedgerRefused(path=server.name)
+    if code == _NO_ROOM:
+        return DiskFull(path=server.name)
+    if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return None
+    if not code or code.startswith(_AWAY):
+        return LedgerUnreachable(path=server.name)
+    return OutputUnwritable(path=server.name, reason=code)
 
 
 class Postgresql:
@@ -242,36 +293,32 @@ class Postgresql:
         number = int.from_bytes(hashlib.sha256(f"transvase {server.schema}".encode()).digest()[:8], "big", signed=True)
         self._number = number
         try:
-            self.execute(f"SET search_path = {schema}")
-            if self.execute("SELECT to_regclass('head')").fetchone()[0] is None:
-                with self.base.transaction():
-                    # Two machines that begin at once: the second waits, then finds the tables.
-                    self.execute("SELECT pg_advisory_xact_lock(?)", (number ^ 1,))
-                    self.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-                    if self.execute("SELECT to_regclass('head')").fetchone()[0] is None:
-                        self.base.execute(_TABLES.format(text='text COLLATE "C"', row=""))
-                        self.base.execute(_AROUND.format(unless_there="") + _GUARDS_OF_POSTGRESQL)
-        except BaseException as error:
+            with _told(server):
+                self.execute(f"SET search_path = {schema}")
+                if self.execute("SELECT to_regclass('head')").fetchone()[0] is None:
+                    with self.base.transaction():
+                        # Two machines that begin at once: the second waits, then finds the tables.
+                        self.execute("SELECT pg_advisory_xact_lock(?)", (number ^ 1,))
+                        self.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+                        if self.execute("SELECT to_regclass('head')").fetchone()[0] is None:
+                            self.base.execute(_TABLES.format(text='text COLLATE "C"', row=""))
+                            self.base.execute(_AROUND.format(unless_there="") + _GUARDS_OF_POSTGRESQL)
+        except BaseException:
             self.close()
-            if getattr(error, "sqlstate", None) is not None:
-                raise OutputUnwritable(path=server.name, reason=_reason(error)) from None
             raise
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        """As `Engine`; OutputUnwritable when the session is lost."""
-        import psycopg
-
-        try:
+        """As `Engine`; LedgerUnreachable when the session is lost."""
+        with _told(self._server):
             return self.base.execute(sql.replace("?", "%s"), values)
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise OutputUnwritable(path=self._server.name, reason=_reason(error)) from None
 
-    def stream(self, sql: str) -> Any:
-        """By a cursor of the server, which outlives its transaction and ends with the session."""
+    def stream(self, sql: str) -> Iterator[Any]:
+        """By a cursor of the server, which outlives its transaction and ends with the session; errors as `execute`."""
         self._streams += 1
-        cursor = self.base.cursor(f"transvase_{self._streams}", withhold=True)
-        cursor.itersize = 2000
-        return cursor.execute(sql)
+        with _told(self._server):
+            cursor = self.base.cursor(f"transvase_{self._streams}", withhold=True)
+            cursor.itersize = 2000
+            yield from cursor.execute(sql)
 
     def close(self) -> None:
         """End the session, and with it the lock."""
@@ -280,14 +327,9 @@ class Postgresql:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """The chain's head is taken first: the second writer waits, then reads what the first has written."""
-        import psycopg
-
-        try:
-            with self.base.transaction():
-                self.execute("SELECT one FROM head FOR UPDATE")
-                yield
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise OutputUnwritable(path=self._server.name, reason=_reason(error)) from None
+        with _told(self._server), self.base.transaction():
+            self.execute("SELECT one FROM head FOR UPDATE")
+            yield
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -297,12 +339,13 @@ class Postgresql:
         if self._locked:
             # The server would let the same session in again.
             raise FeederLocked(path=self._server.name)
-        try:
-            with self.base.transaction():
-                self.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
-                self.base.execute("SELECT pg_advisory_lock(%s)", (self._number,))
-        except psycopg.errors.LockNotAvailable:
-            raise FeederLocked(path=self._server.name) from None
+        with _told(self._server):
+            try:
+                with self.base.transaction():
+                    self.base.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+                    self.base.execute("SELECT pg_advisory_lock(%s)", (self._number,))
+            except psycopg.errors.LockNotAvailable:
+                raise FeederLocked(path=self._server.name) from None
         self._locked = True
         try:
             yield

@@ -56,10 +56,25 @@ class BadCall(TransvaseError):
 
 
 class SettingsInvalid(TransvaseError):
-    """Setting {name} in {file}: {what}; correct it or remove the line to take the default."""
+    """Setting {name} in {file}: {what}; {mend}."""
 
     exit_code = 11
-    french = "Réglage {name} de {file} : {what} ; corrigez-le, ou retirez la ligne pour reprendre la valeur par défaut."
+    french = "Réglage {name} de {file} : {what} ; {mend}."
+    # What to do about a value that is wrong, and about one that is not there: it has no default to go back to.
+    WRONG = Said(
+        "corrigez-le, ou retirez la ligne pour reprendre la valeur par défaut",
+        "correct it or remove the line to take the default",
+    )
+    MISSING = Said("donnez-lui une valeur", "give it a value")
+    # How the settings file is called where the one that was read is not known.
+    FILE = "transvase.toml"
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(**{"mend": self.WRONG, **facts})
+
+    def of(self, file: str) -> SettingsInvalid:
+        """The same error under the name of the settings file that was read; one about another file stays as it is."""
+        return type(self)(**{**self.facts, "file": file}) if self.facts["file"] == self.FILE else self
 
 
 class SourceMissing(TransvaseError):
@@ -184,6 +199,17 @@ class OutputUnwritable(TransvaseError):
     french = "{path} ne peut pas être écrit ({reason}) ; vérifiez le dossier et ses droits."
 
 
+class HistoryDamaged(TransvaseError):
+    """Folder {path} of the work folder is damaged ({reason}); delete it and run the same command again: it holds the history of runs and
+    no data of the practice."""
+
+    exit_code = 35
+    french = (
+        "Le dossier {path} du dossier de travail est abîmé ({reason}) ; supprimez-le et relancez la même commande : il tient l'historique "
+        "des exécutions et aucune donnée du cabinet."
+    )
+
+
 class ArchiveInvalid(TransvaseError):
     """Archive {path} fails verification (problems: {count}); ask its issuer for an intact copy."""
 
@@ -241,6 +267,28 @@ class RefusedAlike(TransvaseError):
     french = (
         "{service} refuse les documents l'un après l'autre pour la même cause, {code}, et l'envoi s'est arrêté : {cause} "
         "Rien n'est perdu, les documents attendent dans le registre."
+    )
+
+
+class LedgerUnreachable(TransvaseError):
+    """The server of the ledger {path} does not answer, or ended the session; check that it is started, and its address in [feed] ledger,
+    then run the same command again: what it committed is kept."""
+
+    exit_code = 55
+    french = (
+        "Le serveur du registre {path} ne répond pas, ou a coupé la session ; vérifiez qu'il est démarré, et son adresse dans [feed] "
+        "ledger, puis relancez la même commande : ce qu'il a enregistré est gardé."
+    )
+
+
+class LedgerRefused(TransvaseError):
+    """The server of the ledger {path} refuses the base, the user or the password; check the three in [feed], and the user's right to the
+    schema."""
+
+    exit_code = 56
+    french = (
+        "Le serveur du registre {path} refuse la base, l'utilisateur ou le mot de passe ; vérifiez-les dans [feed], et le droit de cet "
+        "utilisateur sur le schéma."
     )
 
 

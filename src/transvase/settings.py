@@ -18,7 +18,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from transvase.errors import Said, SettingsInvalid, SourceMissing
 
-FILE = "transvase.toml"
+FILE = SettingsInvalid.FILE
+
+# Every environment variable, with its meaning for people; no other is read.
+ENVIRONMENT = {
+    "TRANSVASE_SETTINGS": "Settings file of a run started by Dagster's screen or schedule, or by a command without `--settings`.",
+    "TRANSVASE_OPERATOR": "Who runs, in the record of each run: a login or a national identifier.",
+    "TRANSVASE_SOURCE_PASSWORD": "Password of the database's server (`source.url`), when `source.password_file` names no file.",
+    "TRANSVASE_LEDGER_PASSWORD": "Password of the ledger's server (`feed.ledger`), when `feed.ledger_password_file` names no file.",
+    "TRANSVASE_SMTP_PASSWORD": "Password of the mail server of alerts (`alerts.smtp`), when `alerts.password_file` names no file.",
+    "TRANSVASE_KEY_PASSWORD": "Password of every private key that the settings name, and of the one that `--key` names. Never in the settings file.",
+}
 
 
 class Section(BaseModel):
@@ -126,6 +136,14 @@ class Export(Section):
     viewer: bool = Field(
         True,
         description="Add VIEWER/, optional pages that a person opens in a browser without network to read the records.",
+    )
+    parquet: bool = Field(
+        False,
+        description="Add PARQUET/, the optional copy of the records as Parquet tables, for analysis.",
+    )
+    fhir: bool = Field(
+        False,
+        description="Add FHIR/, the optional copy of the records as FHIR resources, one file per type (NDJSON).",
     )
     recipient: str = Field(
         "",
@@ -624,9 +642,16 @@ def ledger_password(settings: Settings) -> str:
     return _password(settings.feed.ledger_password_file, "feed.ledger_password_file", "TRANSVASE_LEDGER_PASSWORD")
 
 
+def _environment(name: str) -> str:
+    """What a variable of ENVIRONMENT holds, empty without it; the one place that reads the environment. KeyError for another name."""
+    if name not in ENVIRONMENT:
+        raise KeyError(name)
+    return os.environ.get(name, "")
+
+
 def _password(file: Path | None, name: str, variable: str) -> str:
     if file is None:
-        return os.environ.get(variable, "")
+        return _environment(variable)
     try:
         return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
@@ -638,7 +663,7 @@ def _password(file: Path | None, name: str, variable: str) -> str:
 def alert_password(alerts: Alerts) -> str:
     """Password of the mail server: of its file, else of the environment; empty without one. SettingsInvalid for an unreadable file."""
     if alerts.password_file is None:
-        return os.environ.get("TRANSVASE_SMTP_PASSWORD", "")
+        return _environment("TRANSVASE_SMTP_PASSWORD")
     try:
         return alerts.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
@@ -649,7 +674,7 @@ def alert_password(alerts: Alerts) -> str:
 
 def operator(settings: Settings) -> str:
     """Who runs, by the environment, else by the settings; SettingsInvalid for what is no reference."""
-    given = os.environ.get("TRANSVASE_OPERATOR")
+    given = _environment("TRANSVASE_OPERATOR")
     if not given:
         return settings.evidence.operator
     if not is_reference(given):
@@ -668,10 +693,15 @@ def is_reference(text: str) -> bool:
 
 def key_password() -> bytes | None:
     """Password of the service key, from the environment only."""
-    value = os.environ.get("TRANSVASE_KEY_PASSWORD")
+    value = _environment("TRANSVASE_KEY_PASSWORD")
     return value.encode() if value else None
 
 
+def chosen(given: Path | None = None) -> Path:
+    """The settings file: the one given, else the one that TRANSVASE_SETTINGS names, else `transvase.toml` in the current folder."""
+    return given or Path(_environment("TRANSVASE_SETTINGS") or FILE)
+
+
 def located() -> Settings:
-    """The settings of the file that TRANSVASE_SETTINGS names, else of `transvase.toml` in the current folder."""
-    return load(Path(os.environ.get("TRANSVASE_SETTINGS") or FILE))
+    """The settings of that file when none is given."""
+    return load(chosen())

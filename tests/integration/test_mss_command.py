@@ -97,9 +97,9 @@ def test_a_morning_of_the_operator(office: Office, capsys: pytest.CaptureFixture
         assert office.call("show", "--state", "refused", "--json") == 0
         (refused,) = answered(capsys)["messages"]
         assert office.call("skip", "--document", refused["document"], "--reason", "withheld") == 0
-        assert "1 messages écartés" in capsys.readouterr().out
+        assert "1 message écarté ;" in capsys.readouterr().out
         assert office.call("retry", "--state", "skipped") == 0
-        assert "1 messages rouverts" in capsys.readouterr().out
+        assert "1 message rouvert ;" in capsys.readouterr().out
         assert office.call("send") == 0
         assert capsys.readouterr().out.split() == ["registered", "3"]
         assert office.call("skip", "--document", "D1", "--reason", "withheld") == 2
