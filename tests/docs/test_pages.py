@@ -103,7 +103,13 @@ def test_reasons_are_two_columns():
 
 def test_help_lists_every_command_and_every_command_is_a_module():
     # `import` is a word of the language: its module has an underscore.
-    modules = {p.stem.rstrip("_") for p in (ROOT / "commands").glob("*.py")} - {"__init", "__init__", "ledger_words", "main", "session"}
+    modules = {p.stem.rstrip("_") for p in (ROOT / "commands").glob("*.py")} - {
+        "__init",
+        "__init__",
+        "ledger_words",
+        "main",
+        "session",
+    }
     assert modules == set(COMMANDS)
     assert [
         line.split()[0] for line in usage().splitlines() if line.startswith("  ") and "COMMANDE" not in line
