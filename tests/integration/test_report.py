@@ -542,9 +542,12 @@ def test_only_the_annex_names_patients_and_it_is_private(
         d.key for d in world.documents if d.owed != "free" and d.status in ("missing", "refused", "blocked", "waiting")
     }
     assert {r["reference"] for r in told} == waiting and rows == len(told) == len(waiting)
-    assert all(
-        r["birth_family"] == (patients[r["patient"]]["birth_family"] or "") for r in told if r["patient"] in patients
-    )
+    # One of a thousand invented names would be a formula in a spreadsheet: it is quoted.
+    spoken = {k: p["birth_family"] or "" for k, p in patients.items()}
+    quoted = {k: f"'{n}" if n[:1] in "=+-@\t\r" and n else n for k, n in spoken.items()}
+    assert [r["birth_family"] for r in told if r["patient"] in quoted] == [
+        quoted[r["patient"]] for r in told if r["patient"] in quoted
+    ]
     assert all(r["who_can_act"] for r in told if r["rule"])
     names = {r["birth_family"] for r in told if len(r["birth_family"]) > 4} | {
         r["ins"] for r in told if len(r["ins"]) == 15
