@@ -204,7 +204,8 @@ def serving(demo: Path) -> Iterator[Any]:
             printed.append(got)
         yield "".join(printed)
     finally:
-        process.terminate()
+        # Not `terminate`: Dagster gives SIGTERM the fate of SIGINT, which a job in the background ignores, and so do its children.
+        process.kill()
         process.wait(30)
 
 

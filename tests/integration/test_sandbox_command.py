@@ -23,7 +23,8 @@ def started(folder: Path, patients: Path, *more: str) -> tuple[list[str], str]:
                 if line.startswith("since"):
                     break
         finally:
-            process.terminate()
+            # Not `terminate`: Dagster gives SIGTERM the fate of SIGINT, which a job in the background ignores, and so do its children.
+            process.kill()
         return lines, process.stderr.read()
 
 
