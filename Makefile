@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A folder of the current directory must never hide a library (the prescribed folder `validators` would).
 export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-DEBIAN := default-jre-headless libpdfbox2-java libjaxb-api-java libactivation-java libcommons-io-java chromium postgresql mariadb-server unixodbc odbc-mariadb libsqliteodbc mdbtools odbc-mdbtools firebird3.0-server firebird3.0-utils
+DEBIAN := unzip 7zip default-jre-headless libpdfbox2-java libjaxb-api-java libactivation-java libcommons-io-java chromium postgresql mariadb-server unixodbc odbc-mariadb libsqliteodbc mdbtools odbc-mdbtools firebird3.0-server firebird3.0-utils
 SHARED := $(or $(TRANSVASE_SHARED),$(abspath ../shared))
 
 .DEFAULT_GOAL := help

@@ -658,7 +658,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--schema", default="")
     parser.add_argument("--document-size", type=int, default=0)
-    parser.add_argument("--phase", choices=_PHASES)
+    parser.add_argument("--phase", choices=(*_PHASES, "verify"))
     parser.add_argument("--folder", default="")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--no-bodies", action="store_true")

@@ -18,6 +18,8 @@ _LIMIT = 0xFFFFFFFF
 _LEVEL = 1
 _PIECE = 1 << 16
 STORED, DEFLATED = 0, 8
+# "Made by" Unix, and the rights of a file and of a folder there.
+_UNIX, _FILE, _FOLDER = 3 << 8, 0o100644 << 16, 0o40755 << 16 | 0x10
 
 
 class Member(NamedTuple):
@@ -87,11 +89,13 @@ def directory_entry(member: Member, stamp: tuple[int, int]) -> bytes:
         wide.append(member.offset)
     extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
     big = member.size >= _LIMIT or member.compressed >= _LIMIT
+    # unzip 6 takes a name of MS-DOS for CP850 whatever bit 11 says; one of Unix for what it is, and then reads the rights.
+    made, attributes = (0, 0) if name.isascii() else (_UNIX, _FOLDER if member.name.endswith("/") else _FILE)
     return (
         struct.pack(
             "<4s6H3I5H2I",
             b"PK\x01\x02",
-            45 if wide else 20,
+            made | (45 if wide else 20),
             45 if wide else 20,
             _flags(name),
             member.method,
@@ -104,7 +108,7 @@ def directory_entry(member: Member, stamp: tuple[int, int]) -> bytes:
             0,
             0,
             0,
-            0,
+            attributes,
             min(member.offset, _LIMIT),
         )
         + name
