@@ -200,7 +200,10 @@ class _Container:
             return
         for rank, info in enumerate(self.infos, 1):
             if not _INNER.fullmatch(info.filename):
-                yield from _small(self.outer, info, rank, "")
+                damage = list(_small(self.outer, info, rank, ""))
+                if not damage and self.own and not self.whole(info):
+                    damage = [found("ARC-DAMAGED", entry=rank)]
+                yield from damage
         if "MANIFEST.XML" in self.names:
             yield from self.listed()
         run.unchecked += [found("ARC-NOT-PDFA"), found("ARC-NOT-TRANSVERSE")]
@@ -287,6 +290,13 @@ class _Container:
             and all(lines.get(info.filename) == _sha256(self.outer, info) for info in others)
             and all(map(self.exact, infos))
         )
+
+    def whole(self, info: zipfile.ZipInfo) -> bool:
+        """`exact`, for a member that may be damaged."""
+        try:
+            return self.exact(info)
+        except (OSError, *_DAMAGED):
+            return False
 
     def exact(self, info: zipfile.ZipInfo) -> bool:
         """Whether the last byte of a deflated member is the one we write: after its last code no reader looks at the bits, which are
