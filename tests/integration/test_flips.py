@@ -1,5 +1,6 @@
 """Every single-byte change of an archive is found: given the digest beside it, and without it too, since its container form is fixed and
-MANIFEST.XML, the directory or a list holds a digest of every member.
+MANIFEST.XML, the directory or a list holds a digest of every member. Deflate writes one content in many ways: without the outer digest,
+a change of the coding alone, which leaves every member the same to the byte, may pass (about thirty bytes of a small archive).
 
 2,000 seeded changes by default; `TRANSVASE_FLIPS=100000` asks for as many by hand, `TRANSVASE_FLIPS=all` for each byte of the archive.
 """
@@ -56,6 +57,18 @@ def places(data: bytes) -> Iterator[tuple[int, int]]:
         yield chance.choice(frame) if rank % 4 == 0 else chance.randrange(len(data)), chance.choice(MASKS)
 
 
+def contents(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+def deflated(data: bytes) -> set[int]:
+    """Bytes of contents that deflate coded."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        bodies = [(i, i.header_offset + 30 + len(i.filename)) for i in archive.infolist() if i.compress_type]
+    return {at for info, start in bodies for at in range(start, start + info.compress_size)}
+
+
 def test_the_areas_are_the_whole_archive(small: Exported) -> None:
     """A check of the tools of this page."""
     data = small.path.read_bytes()
@@ -68,12 +81,13 @@ def test_every_change_is_found_without_the_digest_of_the_file(small: Exported, t
     copy = tmp_path / small.path.name
     copy.write_bytes(data)
     assert verify(copy).problems == []
+    expected, coded = contents(copy), deflated(data)
     missed = []
     with copy.open("r+b", buffering=0) as file:
         for at, mask in places(data):
             file.seek(at)
             file.write(bytes((data[at] ^ mask,)))
-            if not verify(copy).problems:
+            if not verify(copy).problems and not (at in coded and contents(copy) == expected):
                 missed.append((at, mask))
             file.seek(at)
             file.write(data[at : at + 1])
