@@ -9,6 +9,7 @@ import re
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -39,7 +40,7 @@ from transvase.ledger.states import Event
 from transvase.ledger.submissions import Ledger, Planned, Step, Submission
 from transvase.ledger.versions import Turn, turn
 from transvase.model.clock import parse, utc14
-from transvase.model.identifiers import TRANSMISSIONS, arc, is_oid, under, unique_id
+from transvase.model.identifiers import TRANSMISSIONS, arc, is_oid, under, unique_id, uuid5
 from transvase.model.record import ROW, Record
 from transvase.model.tables import TABLES
 
@@ -47,7 +48,7 @@ from transvase.model.tables import TABLES
 BATCH = 16
 BATCH_BYTES = 32 << 20
 # Rows looked up together in the columnar files.
-LOOK_UP = 256
+LOOK_UP = 1024
 # The registry answers about twenty documents at a time (sheet dmp-transactions.md, section 10).
 ASK = 20
 MOST_ATTEMPTS = 5
@@ -115,6 +116,8 @@ def candidates(job: Job, ledger: Ledger | None) -> Candidates:
             "WHERE d.outcome IN ('to_send', 'adopted') ORDER BY d.act, d.document"
         ).fetchall()
         found = Candidates([], [])
+        several = {r[0] for r in rows if (r[5] or 1) > 2 or _after(r[6], r[8])}
+        versions = _versions(base, several)
         for document, version, patient, act, outcome, rank, created, fed_as, fed_at, own, free in rows:
             # A CDA of its own keeps the id it carries; the one a former software used wins, since the registry knows that one.
             known = fed_as if is_oid(fed_as) else own
@@ -123,10 +126,10 @@ def candidates(job: Job, ledger: Ledger | None) -> Candidates:
             if outcome == "to_send":
                 held = ledger.in_force(document) if ledger and one.rank > 2 else None
                 if held is not None:
-                    found.to_send.extend(_between(base, oid, one, held))
+                    found.to_send.extend(_between(versions[document], oid, one, held))
                 found.to_send.append(one)
                 continue
-            since = [v for v in _versions(base, document) if _after(v[2], fed_at)] if _after(created, fed_at) else []
+            since = [v for v in versions[document] if _after(v[2], fed_at)] if _after(created, fed_at) else []
             if free and since and is_oid(fed_as):
                 # What was fed is the version before the first one made since.
                 found.adopted.append(one._replace(rank=max(since[0][1] - 1, 0)))
@@ -138,19 +141,25 @@ def candidates(job: Job, ledger: Ledger | None) -> Candidates:
     return found
 
 
-def _versions(base: Any, document: str) -> list[tuple[str, int, str | None, str | None]]:
-    """(key, rank, made, own uniqueId) of the versions of a document that can be sent, in order."""
-    rows: list[tuple[str, int, str | None, str | None]] = base.execute(
-        "SELECT key, version, created, own_unique_id FROM document_version WHERE document = $d AND sha256 IS NOT NULL "
-        "AND coalesce(damage, '') = '' AND detected <> 'empty' ORDER BY version, key",
-        {"d": document},
+_Version = tuple[str, int, str | None, str | None]
+
+
+def _versions(base: Any, documents: set[str]) -> defaultdict[str, list[_Version]]:
+    """(key, rank, made, own uniqueId) of the versions of each document that can be sent, in order."""
+    found = defaultdict(list)
+    rows = base.execute(
+        "SELECT document, key, version, created, own_unique_id FROM document_version WHERE document IN (SELECT unnest($keys)) "
+        "AND sha256 IS NOT NULL AND coalesce(damage, '') = '' AND detected <> 'empty' ORDER BY document, version, key",
+        {"keys": sorted(documents)},
     ).fetchall()
-    return rows
+    for document, *version in rows:
+        found[document].append(tuple(version))
+    return found
 
 
-def _between(base: Any, oid: str, newest: Planned, held: int) -> Iterator[Planned]:
+def _between(versions: list[_Version], oid: str, newest: Planned, held: int) -> Iterator[Planned]:
     """The versions between the one in force and the newest: each replaces the one before (sheet, 9)."""
-    for key, number, _, own in _versions(base, newest.document):
+    for key, number, _, own in versions:
         if held < number < newest.rank:
             ident = own or unique_id(oid, newest.document, number)
             yield newest._replace(version=key, unique_id=ident, rank=number)
@@ -224,6 +233,8 @@ class _Run:
         self.work, self.base = Path(job.work), base
         # Of the documents in hand: the key of their newest version, and what the record holds beside its body.
         self.beside: dict[str, tuple[str, Record]] = {}
+        # Of those of them that have several versions, what can be sent.
+        self.versions: dict[str, list[_Version]] = {}
         self.ledger, self.limits, self.clock, self.progress = ledger, limits, clock, progress
         # A connection serves one sending at a time: a sender takes one and puts it back.
         self.idle: queue.SimpleQueue[Route] = queue.SimpleQueue()
@@ -299,7 +310,7 @@ class _Run:
                 # A VIHF speaks of one patient.
                 doubtful = [s for s in doubtful if s.patient == doubtful[0].patient]
             asked = " ".join(f"{s.id} {s.attempts}" for s in doubtful)
-            message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'ask {asked} {now.isoformat()}')}"
+            message_id = f"urn:uuid:{uuid5(_MESSAGES, f'ask {asked} {now.isoformat()}')}"
             people = self.rows("patient", {s.patient for s in doubtful})
             sought = [Sought(s.unique_id, _national(people.get(s.patient))) for s in doubtful]
             if self.signer:
@@ -345,6 +356,7 @@ class _Run:
             for name, attribute in (("patient", "patient"), ("document", "document"), ("document_version", "version"))
         }
         self.beside = self.rows_beside({s.document for s in waiting})
+        self.versions = _versions(self.base, {s.document for s in waiting if s.rank > 1})
         for submission in waiting:
             patient, document, version = (
                 found["patient"].get(submission.patient),
@@ -394,7 +406,7 @@ class _Run:
     def earlier(self, submission: Submission) -> Planned:
         """The version before one, under the identifier that it would have."""
         rank = submission.rank - 1
-        found = [v for v in _versions(self.base, submission.document) if v[1] == rank]
+        found = [v for v in self.versions[submission.document] if v[1] == rank]
         key, own = (found[-1][0], found[-1][3]) if found else ("", None)
         ident = own or unique_id(self.ctx.practice.oid, submission.document, rank)
         return Planned(submission.document, key, submission.patient, ident, submission.act, rank)
@@ -455,7 +467,7 @@ class _Run:
         self.bucket.take()
         now = self.clock()
         asked = f"reference {sought} {ready.submission.id} {ready.submission.attempts} {now.isoformat()}"
-        message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, asked)}"
+        message_id = f"urn:uuid:{uuid5(_MESSAGES, asked)}"
         assertion = ""
         if self.signer:
             assertion = self.signer.token(
@@ -467,7 +479,7 @@ class _Run:
         """Ask whether the patient of a document has a DMP."""
         self.bucket.take()
         now = self.clock()
-        message_id = f"urn:uuid:{uuid.uuid5(_MESSAGES, f'exists {ready.submission.patient} {now.isoformat()}')}"
+        message_id = f"urn:uuid:{uuid5(_MESSAGES, f'exists {ready.submission.patient} {now.isoformat()}')}"
         assertion = ""
         if self.signer:
             assertion = self.signer.token(
@@ -592,7 +604,7 @@ class _Run:
         signature, assertion = None, ""
         # The time is in the message: under a MessageID already used, a ledger rebuilt from nothing would say other things.
         message_id = (
-            f"urn:uuid:{uuid.uuid5(_MESSAGES, f'{ready.submission.id} {ready.submission.attempts} {now.isoformat()}')}"
+            f"urn:uuid:{uuid5(_MESSAGES, f'{ready.submission.id} {ready.submission.attempts} {now.isoformat()}')}"
         )
         if self.signer and ready.reference:
             signature = self.signer.signature(submission, entry, ready.reference, now)

@@ -15,6 +15,7 @@ from transvase.exporters.documents import Context
 from transvase.exporters.set_signature import Reference
 from transvase.formats.structure_seal import Digest, Seal
 from transvase.formats.xds import DocumentEntry, SubmissionSet
+from transvase.model.identifiers import uuid5
 from transvase.model.record import ROW
 from transvase.model.tables import TABLES
 
@@ -78,7 +79,7 @@ class Signer:
             self.caller,
             self.who(practitioner),
             patient,
-            f"_{uuid.uuid5(_ASSERTIONS, message_id)}",
+            f"_{uuid5(_ASSERTIONS, message_id)}",
             instant,
             self.proofs.seal,
             self.proofs.vihf_digest,

@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -34,29 +34,8 @@ serve(Path(folder), Path(patients), 0, datetime.fromisoformat(clock), lambda url
 """
 
 
-def scan(number: int, size: int) -> bytes:
-    """A PDF of about so many bytes whose stream does not shrink, like a scan."""
-    side = max(int((size - 900) ** 0.5), 8)
-    noise = hashlib.shake_256(str(number).encode()).digest(side * side)
-    drawn = b"q 500 0 0 500 40 200 cm /I Do Q"
-    image = b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceGray/BitsPerComponent 8/Length %d>>"
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</XObject<</I 5 0 R>>>>/Contents 4 0 R>>",
-        b"<</Length %d>>\nstream\n" % len(drawn) + drawn + b"\nendstream",
-        image % (side, side, len(noise)) + b"\nstream\n" + noise + b"\nendstream",
-    ]
-    body, offsets = bytearray(b"%PDF-1.4\n"), []
-    for rank, one in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += b"%d 0 obj\n" % rank + one + b"\nendobj\n"
-    table = b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
-    return bytes(body) + table + b"trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
-
-
-def practice(folder: Path, patients: int, size: int, documents: int) -> int:
-    """A judged practice whose first bodies, as many as are asked for, have that size and whose other documents are not due; how many."""
+def practice(folder: Path, patients: int, documents: int, body: Callable[[int], bytes]) -> int:
+    """A judged practice whose first bodies, as many as are asked for, are these and whose other documents are not due; how many."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -91,7 +70,7 @@ def practice(folder: Path, patients: int, size: int, documents: int) -> int:
             row["damage"] = row["damage"] or "bench"
             continue
         made += 1
-        data = scan(made, size)
+        data = body(made)
         digest = hashlib.sha256(data).hexdigest()
         place = work / "bodies" / digest[:2]
         place.mkdir(parents=True, exist_ok=True)

@@ -23,16 +23,17 @@ def row(table: str, **values: Any) -> Any:
     return ROW[table](**{**blank, "source_table": "t", "source_key": values.get("key", "1"), **values})
 
 
-def pdf(number: int) -> bytes:
-    """A PDF/A-1b of 80 kB as level 1 wants it: one page that shows an image which does not shrink, like a scan."""
-    content, resources, image = _scan(number, container.FIRST_FREE)
+def pdf(number: int, size: int = PDF_BYTES) -> bytes:
+    """A PDF/A-1b of about so many bytes (5 kB at least) as level 1 wants it: one page that shows an image which does not shrink, like a
+    scan."""
+    content, resources, image = _scan(number, container.FIRST_FREE, size)
     identity = container.Identity("Compte rendu de consultation", CLOCK, f"bench {number}", "fr-FR")
     return container.document(identity, [container.Page(content, resources)], [image])
 
 
-def undeclared(number: int) -> bytes:
+def undeclared(number: int, size: int = PDF_BYTES) -> bytes:
     """The same page as a software that knows nothing of PDF/A writes it: no XMP, no output intent, no identifier."""
-    content, resources, image = _scan(number, 6)
+    content, resources, image = _scan(number, 6, size)
     page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595.28 841.89]/Resources<<%b>>/Contents 4 0 R>>" % resources
     sources = [
         b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>", page, container.stream(b"", content),
@@ -50,9 +51,9 @@ def undeclared(number: int) -> bytes:
 _WIDTH = 280
 
 
-def _scan(number: int, place: int) -> tuple[bytes, bytes, bytes]:
+def _scan(number: int, place: int, size: int) -> tuple[bytes, bytes, bytes]:
     """Operators of a page, its resources and the image that they draw, which is object `place`."""
-    height = (PDF_BYTES - 5_000) // _WIDTH
+    height = max((size - 5_000) // _WIDTH, 1)
     noise = b"".join(hashlib.sha256(f"{number} {i}".encode()).digest() for i in range(_WIDTH * height // 32 + 1))
     image = container.deflated(
         b"/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceGray/BitsPerComponent 8" % (_WIDTH, height),

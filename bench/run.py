@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -505,8 +506,9 @@ def generation(options: argparse.Namespace) -> None:
         )
 
 
-def _fed(folder: Path, made: int, size: int, rounds: int) -> None:
-    """The measures of feeding the documents of a practice, as many as were made of that size."""
+def _cost(folder: Path, made: int, rounds: int, label: str, note: str) -> list[dict[str, float]]:
+    """What a submission of the documents of a practice costs its client, from feeds of a quarter of them and of all; all these feeds, by
+    pairs."""
     import feeding
 
     few, found = [], []
@@ -515,19 +517,25 @@ def _fed(folder: Path, made: int, size: int, rounds: int) -> None:
             with feeding.service(folder):
                 kept.append(feeding.fed(folder, 2, documents))
     # Some patients of the practice have no DMP.
-    sent = int(found[0]["sent"])
-    assert all(f["sent"] == sent > 0.9 * made for f in found)
-    note = f"{sent} documents of {size} bytes"
-    for figure, label in (
-        ("each", "client CPU per signed submission, times two RSA-2048 signatures"),
-        ("beside", "CPU of the process beside that mends its PDF, the same"),
-    ):
-        # One more submission, without what a run costs before its first.
-        more = [
-            (f[figure] * f["sent"] - q[figure] * q["sent"]) / (f["sent"] - q["sent"]) / f["two"]
-            for q, f in zip(few, found, strict=True)
-        ]
-        keep("feed", label, statistics.median(more), note)
+    assert all(f["sent"] == found[0]["sent"] > 0.9 * made for f in found)
+    # One more submission, without what a run costs before its first.
+    more = [
+        (f["each"] * f["sent"] - q["each"] * q["sent"]) / (f["sent"] - q["sent"]) / f["two"]
+        for q, f in zip(few, found, strict=True)
+    ]
+    keep(
+        "feed", f"client CPU per signed submission{label}, times two RSA-2048 signatures", statistics.median(more), note
+    )
+    return few + found
+
+
+def _fed(folder: Path, made: int, size: int, rounds: int) -> None:
+    """The measures of feeding the documents of a practice, as many as were made of that size."""
+    import feeding
+
+    note = f"{made} documents of {size} bytes"
+    feeds = _cost(folder, made, rounds, "", note)
+    found = feeds[len(feeds) // 2 :]
     least = statistics.median(f["floor"] / f["two"] for f in found)
     keep("feed", "signatures, digests, base64 and encryption alone, the same", least, note)
     keep("feed", "documents/s, quotas off", statistics.median(f["sent"] / f["seconds"] for f in found), note)
@@ -542,7 +550,7 @@ def _fed(folder: Path, made: int, size: int, rounds: int) -> None:
         f"{min(made, 64)} documents of {size} bytes",
     )
     peak = statistics.median(f["peak"] for f in found)
-    times = peak / statistics.median(q["peak"] for q in few)
+    times = peak / statistics.median(q["peak"] for q in feeds[: len(feeds) // 2])
     keep("feed", "peak memory, times a quarter of the documents", times, f"{note}, {peak:.0f} MB")
 
 
@@ -551,13 +559,22 @@ def feed(options: argparse.Namespace) -> None:
     takes 200 ms, peak memory as documents grow in number."""
     import feeding
 
-    for size in (options.document_size,) if options.document_size else (3_000, 200_000):
+    patients = options.patients or 200
+    for size in (options.document_size,) if options.document_size else (5_000, 200_000):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            _fed(folder, feeding.practice(folder, options.patients or 200, size, 200), size, options.rounds)
+            _fed(folder, feeding.practice(folder, patients, 200, partial(ref.pdf, size=size)), size, options.rounds)
+        # These hold PDF/A-1, as level 1 wants: what it costs to bring others there is told beside it.
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            made = feeding.practice(folder, patients, 200, partial(ref.undeclared, size=size))
+            note = f"{made} documents of {size} bytes"
+            feeds = _cost(folder, made, options.rounds, " that is mended", note)
+            beside = statistics.median(f["beside"] / f["two"] for f in feeds)
+            keep("feed", "CPU of the process beside that mends its PDF, the same", beside, note)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made = feeding.practice(folder, 30, 50_000_000, 8)
+        made = feeding.practice(folder, 30, 8, partial(ref.pdf, size=50_000_000))
         peaks = []
         for count in (made // 4, made):
             with feeding.service(folder):

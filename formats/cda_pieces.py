@@ -110,6 +110,8 @@ def header(data: bytes) -> CdaHeader | None:
 # How a level-1 document written here begins its body and ends (`exporters.cda.level1`).
 _HELD = b'<component><nonXMLBody><text mediaType="application/pdf" representation="B64">'
 _END = b"</text></nonXMLBody></component></ClinicalDocument>"
+# What UTF-8 can write and XML cannot hold: U+FFFE and U+FFFF.
+_NO_CHARACTER = re.compile(rb"\xef\xbf[\xbe\xbf]")
 # A piece of the header whose tag says more than its name.
 _TAGGED = re.compile(rb"<(?:" + b"|".join(_PIECES) + rb")[\s/]")
 
@@ -127,7 +129,7 @@ def written(data: bytes) -> CdaHeader | None:
     without = data[:held] + _END
     try:
         pybase64.b64decode_as_bytearray(memoryview(data)[held:end], validate=True)
-        return None if _TAGGED.search(without) else header(without)
+        return None if _TAGGED.search(without) or _NO_CHARACTER.search(without) else header(without)
     except ValueError:
         # No base64, no XML or no UTF-8.
         return None

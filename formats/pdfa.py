@@ -13,6 +13,8 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from transvase.formats import xml_texts
+
 Way = Literal["mend", "draw", "never"]
 
 
@@ -579,17 +581,29 @@ def _parser() -> Any:
     return etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
-def packet_differs(packet: bytes, info: Iterable[tuple[str, str]]) -> bool:
-    """`metadata_differs` of the bytes of an XMP packet and the entries of MIRRORED that the information dictionary has."""
+def _properties(packet: bytes) -> dict[str, str] | None:
+    """Properties that an XMP packet says, under their names of lxml; None when it is not XML."""
+    found = xml_texts.apart(packet)
+    if found is None:
+        return _read(packet)
+    pieces, texts = found
+    said = _known(pieces)
+    return said and {name: value.translate(texts) for name, value in said.items()}
+
+
+@lru_cache(maxsize=128)
+def _known(pieces: tuple[bytes, ...]) -> dict[str, str] | None:
+    """`_read` of a packet of which only the texts are missing: a software writes the same in each of its files."""
+    return _read(xml_texts.marked(pieces))
+
+
+def _read(packet: bytes) -> dict[str, str] | None:
     from lxml import etree
 
-    head = packet[: packet.find(b"?>") + 2]
-    if len(packet) > 1 << 20 or b"bytes=" in head or b"encoding=" in head:
-        return True
     try:
-        tree = etree.fromstring(packet.strip(), _parser())
+        tree = etree.fromstring(packet, _parser())
     except (etree.LxmlError, ValueError):
-        return True
+        return None
     said: dict[str, str] = {}
     for description in tree.iter(_DESCRIPTION):
         for name, value in description.attrib.items():
@@ -598,6 +612,17 @@ def packet_differs(packet: bytes, info: Iterable[tuple[str, str]]) -> bool:
             if isinstance(child.tag, str):
                 items = [i.text or "" for i in child.iter(_ITEM)] if len(child) else []
                 said[child.tag] = items[0] if len(items) == 1 else ", ".join(items) if items else child.text or ""
+    return said
+
+
+def packet_differs(packet: bytes, info: Iterable[tuple[str, str]]) -> bool:
+    """`metadata_differs` of the bytes of an XMP packet and the entries of MIRRORED that the information dictionary has."""
+    head = packet[: packet.find(b"?>") + 2]
+    if len(packet) > 1 << 20 or b"bytes=" in head or b"encoding=" in head:
+        return True
+    said = _properties(packet.strip())
+    if said is None:
+        return True
     if said.get(_PART) != "1" or said.get(_CONFORMANCE) not in ("A", "B"):
         return True
     for key, mine in info:

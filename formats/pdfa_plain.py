@@ -36,6 +36,8 @@ _ALL_TEXT_AT_MOST = 300_000
 _CONTENT_AT_MOST = 1 << 20
 _NESTED_AT_MOST = 20
 _TRAILER_AT_MOST = 2_000
+# Texts of objects that are remembered.
+_KNOWN_AT_MOST = 500
 
 _OPENING, _NO_VALUE = frozenset((b"<<", b"[")), frozenset((b">>", b"]", b"null"))
 _SLASH = 47
@@ -278,26 +280,20 @@ class _Reading:
         _sure(text.startswith(head) and text[len(head) : len(head) + 1] in b"<[\0\t\n\f\r ")
         self.text_left -= len(text)
         _sure(self.text_left > 0)
-        tokens = _TOKEN.findall(text, len(head))
-        last = tokens[-1] if tokens else b""
-        # Otherwise the last token may be the rest of a text that is not plain.
-        _sure(last == b">>" or last == b"]" or last.isdigit() or (last[:1] == b"[" and last[-1:] == b"]"))
-        if not _WEIGHED_HERE.isdisjoint(tokens):
-            self.noted(tokens, number)
-        if b" R" in text:
-            self.referred += _REFERENCES.findall(text, len(head))
-        rest = iter(tokens)
-        made = _built(next(rest), rest, _NESTED_AT_MOST)
-        _sure(next(rest, None) is None)
+        text = text[len(head) :]
+        made, weighed, referred = _known(text) if len(text) < _KNOWN_AT_MOST else _parsed(text)
+        if weighed:
+            self.noted(weighed, number)
+        self.referred += referred
         return made
 
-    def noted(self, tokens: list[bytes], number: int) -> None:
+    def noted(self, tokens: tuple[bytes, ...], number: int) -> None:
         """Keep what needs a second look."""
         _sure(_SUSPECT.isdisjoint(tokens))
         if b"/ICCBased" in tokens:
             for place, token in enumerate(tokens):
                 if token == b"/ICCBased":
-                    _sure(tokens[place - 1] == b"[" and tokens[place + 2 : place + 3] == [b"]"])
+                    _sure(tokens[place - 1] == b"[" and tokens[place + 2 : place + 3] == (b"]",))
                     self.profiles.append(tokens[place + 1])
         if b"/BaseFont" in tokens:
             _sure(tokens.count(b"/BaseFont") == 1)
@@ -483,6 +479,24 @@ class _Reading:
         held = self.stream_at(place)
         _sure(held.keys.get(b"/Type") == b"/Metadata")
         return b"/Filter" in held.keys or packet_differs(self.raw(held), said.items())
+
+
+def _parsed(text: bytes) -> tuple[Any, tuple[bytes, ...], list[bytes]]:
+    """The value that a text is, with nothing before or after; its tokens when one needs a second look; the numbers that it refers to.
+    Nobody changes what is returned."""
+    tokens = _TOKEN.findall(text)
+    last = tokens[-1] if tokens else b""
+    # Otherwise the last token may be the rest of a text that is not plain.
+    _sure(last == b">>" or last == b"]" or last.isdigit() or (last[:1] == b"[" and last[-1:] == b"]"))
+    rest = iter(tokens)
+    made = _built(next(rest), rest, _NESTED_AT_MOST)
+    _sure(next(rest, None) is None)
+    weighed = () if _WEIGHED_HERE.isdisjoint(tokens) else tuple(tokens)
+    return made, weighed, _REFERENCES.findall(text) if b" R" in text else []
+
+
+# A software writes the same catalogue, intent, page or font in each of its files.
+_known = lru_cache(maxsize=1_024)(_parsed)
 
 
 def _built(token: bytes, rest: Iterator[bytes], depth: int) -> Any:

@@ -19,6 +19,7 @@ from transvase.model.codes.class_codes import CODES as CLASSES
 from transvase.model.codes.confidentiality_codes import CODES as CONFIDENTIALITY
 from transvase.model.codes.format_codes import CODES as FORMATS
 from transvase.model.codes.type_codes import CODES as TYPES
+from transvase.model.identifiers import uuid5
 
 PROFESSIONALS = "1.2.250.1.71.4.2.1"
 STRUCTURES = "1.2.250.1.71.4.2.2"
@@ -82,7 +83,7 @@ def utc(value: str) -> str:
 
 def entry_uuid(unique_id: str) -> str:
     """entryUUID derived from a document's uniqueId, as `urn:uuid:…`."""
-    return f"urn:uuid:{uuid.uuid5(_ENTRIES, unique_id)}"
+    return f"urn:uuid:{uuid5(_ENTRIES, unique_id)}"
 
 
 def derive(

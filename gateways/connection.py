@@ -5,13 +5,14 @@ What a service is asked, and what its answer means, belongs to `dmp` and `dmp_fh
 
 from __future__ import annotations
 
-import http.client
 import re
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+import httptools
 
 from transvase.errors import CertificateRefused, Said
 
@@ -20,6 +21,8 @@ _ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 # Parts below this leave together, up to a megabyte; a larger one is not copied.
 _SMALL, _TOGETHER = 1 << 16, 1 << 20
 _BREAK = re.compile("[\r\n]")
+# An answer of a service is small; a page of a proxy too.
+_READ, _HEAD_AT_MOST, _ANSWER_AT_MOST = 1 << 16, 1 << 18, 1 << 26
 # Seconds in which a refusal of our certificate comes.
 _ALERT = 2.0
 
@@ -81,10 +84,8 @@ class Connection:
         except OSError:
             # A server that refuses early answers and closes; its answer may still be read.
             pass
-        response = http.client.HTTPResponse(line, method=method)
         try:
-            response.begin()
-            body = response.read()
+            answer = _read(line)
         except ssl.SSLError as error:
             self.close()
             if fresh and not isinstance(error, _ENDED):
@@ -94,16 +95,15 @@ class Connection:
         except TimeoutError:
             self.close()
             return Reply(failure="timeout")
-        except (OSError, http.client.HTTPException):
+        except OSError:
+            answer = None
+        if answer is None:
             self.close()
             return self._cut()
-        finally:
-            response.close()
         self._answered = True
-        found = {k.lower(): v for k, v in response.getheaders()}
-        if response.will_close:
+        if answer.last:
             self.close()
-        return Reply(response.status, found, body, "", fresh)
+        return Reply(answer.status, answer.headers, b"".join(answer.parts), "", fresh)
 
     def _head(self, method: str, target: str, headers: Mapping[str, str], length: int | None) -> bytes:
         """Request line and headers. ValueError when a value would end its line."""
@@ -160,6 +160,65 @@ def _pieces(head: bytes, parts: Iterable[bytes]) -> Iterator[bytes]:
             together.append(part)
             size += len(part)
     yield b"".join(together)
+
+
+class _Answer:
+    """The first final answer that the parser meets; `last` when nothing more can be asked on its connection."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.parts: list[bytes] = []
+        self.headed = self.whole = self.last = False
+        self.parser = httptools.HttpResponseParser(self)
+
+    def on_message_begin(self) -> None:
+        # Another answer right behind it belongs to no request of ours.
+        self.last |= self.whole
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.whole:
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        if not self.whole:
+            self.status, self.headed = self.parser.get_status_code(), True
+
+    def on_body(self, part: bytes) -> None:
+        if not self.whole:
+            self.parts.append(part)
+
+    def on_message_complete(self) -> None:
+        if self.whole:
+            return
+        if self.status < 200:
+            # The request may go on: the answer is yet to come.
+            self.headers, self.headed = {}, False
+            return
+        self.whole, self.last = True, not self.parser.should_keep_alive()
+
+
+def _read(line: socket.socket) -> _Answer | None:
+    """The answer to a request; None when what comes is cut short, is no HTTP or has no end. OSError and TimeoutError of the line."""
+    answer, size = _Answer(), 0
+    while True:
+        data = line.recv(_READ)
+        size += len(data)
+        if not data:
+            # Without a length, an answer ends with its connection.
+            ended = answer.headed and answer.headers.keys().isdisjoint(("content-length", "transfer-encoding"))
+            answer.last = True
+            return answer if ended else None
+        try:
+            answer.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            # After a whole answer, what follows it is no HTTP.
+            answer.last = True
+            return answer if answer.whole else None
+        if answer.whole:
+            return answer
+        if size > (_ANSWER_AT_MOST if answer.headed else _HEAD_AT_MOST):
+            return None
 
 
 def refusal(host: str, port: int, context: ssl.SSLContext) -> str | Said:

@@ -25,6 +25,12 @@ def arc(*parts: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def uuid5(namespace: uuid.UUID, name: str) -> str:
+    """The text of `uuid.uuid5` (RFC 9562, 5.5), five times faster: documents have several each."""
+    h = hashlib.sha1(namespace.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:32]}"
+
+
 def under(practice_oid: str, *arcs: object) -> str:
     """An OID of at most 64 characters for these arcs under the practice's: the arcs themselves, or under a long OID the UUID that
     derives from them (2.25, ITU-T X.667)."""

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from transvase.formats import cda, cda_pieces
+from transvase.formats import cda, cda_pieces, structure_seal
 
 OPENING = '<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
 
@@ -173,6 +173,27 @@ def test_a_spoilt_byte_reads_the_same_or_is_declined_without_a_schema(one, at):
         spoilt = data[:at] + byte + data[at + 1 :]
         pieces = cda_pieces.written(spoilt)
         assert pieces is None or pieces == whole(spoilt)
+
+
+PIECES = ["<b/>", "<!--", "-->", "<![CDATA[", "]]>", "&amp;", "&#xE000;", "\ue000", "\x7fhere\x7f", '"', " ", "  ", "\n", ' value="', ' root="a"',
+          ' extension="<', "<?pi?>", "é", "\ufffe", "\u2028", "'", "=", ">", "</title>", "xmlns:a='b' "]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=ascii)
+def test_anything_anywhere_reads_and_is_digested_the_same_or_is_declined(one, piece):
+    """The header is read, and made canonical, around the texts that were set apart."""
+    head = one.index("<nonXMLBody>")
+    for at in range(60, head, 13):
+        data = (one[:at] + piece + one[at:]).encode()
+        header = cda_pieces.written(data)
+        assert header is None or header == whole(data)
+        try:
+            expected = structure_seal.canonical(data, with_comments=True)
+        except structure_seal.Uncanonical:
+            with pytest.raises(structure_seal.Uncanonical):
+                structure_seal.canonical_digest(data, "sha1")
+        else:
+            assert structure_seal.canonical_digest(data, "sha1") == structure_seal.digest_value(expected, "sha1")
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,25 @@ def test_another_encoding_is_canonical_utf_8() -> None:
 
 
 MARKUP = st.sampled_from(
-    ["<b>", "</b>", "<b/>", '<b representation="B64">', ">", "<!--", "-->", "&amp;", "\r\n", " ", "=", "\ue000", "é"]
+    [
+        "<b>",
+        "</b>",
+        "<b/>",
+        '<b representation="B64">',
+        ">",
+        "<!--",
+        "-->",
+        "&amp;",
+        "\r\n",
+        " ",
+        "=",
+        "\ue000",
+        "é",
+        ' value="',
+        '"',
+        "\x7fhere\x7f",
+        '<b root="x" value="y" a="z"/>',
+    ]
 )
 
 
