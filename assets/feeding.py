@@ -79,16 +79,34 @@ _HELD = "held"
 _WITHOUT_DMP: dict[Existence, str] = {"none": "DMPNone", "closed": "DMPClosed"}
 
 
+# Bytes of the documents of a set of several: a set whose answer is lost is asked about as a whole.
+_SET_BYTES = 8 << 20
+
+
 class _Ready(NamedTuple):
     submission: Submission
     composed: Composed
     patient_id: str
     patient: Any
     practitioner: str | None
+    encounter: str | None
     reference: ManifestLine | None
     # The registered version that this one replaces; an earlier one that the registry may hold although the ledger knows of none.
     target: Submission | None = None
     earlier: Planned | None = None
+
+
+class _Told(NamedTuple):
+    """What was answered about the set of a document; `several` when the set had others."""
+
+    ready: _Ready
+    answer: Answer
+    several: bool
+
+    @property
+    def apart(self) -> bool:
+        """The set was refused, which says of none of its documents that it is guilty: each leaves again alone."""
+        return self.several and self.answer.kind == "refused"
 
 
 Progress = Callable[[int, int], None]
@@ -401,7 +419,8 @@ class _Run:
                 reference = self.signer.reference(one.entry, one.data)
             except Uncanonical:
                 return "DocumentMismatch"
-        return _Ready(submission, one, national, patient, document.practitioner, reference, target, earlier)
+        author, encounter = document.practitioner, document.encounter
+        return _Ready(submission, one, national, patient, author, encounter, reference, target, earlier)
 
     def earlier(self, submission: Submission) -> Planned:
         """The version before one, under the identifier that it would have."""
@@ -554,10 +573,17 @@ class _Run:
             now,
         )
         self.held.clear()
-        answers = list(self.pool.map(self.one, batch))
-        for ready, answer in zip(batch, answers, strict=True):
-            self.circuit.note(ready.submission.id, answer)
-        self.ledger.record(self.outcomes(batch, answers), self.clock())
+        sets = _sets(batch) if self.client.together else [[ready] for ready in batch]
+        told = [
+            _Told(ready, answer, len(members) > 1)
+            for members, answer in zip(sets, self.pool.map(self.one, sets), strict=True)
+            for ready in members
+        ]
+        for one in told:
+            if not one.apart:
+                self.circuit.note(one.ready.submission.id, one.answer)
+        self.ledger.record(self.outcomes(told), self.clock())
+        answers = [one.answer for one in told]
         self.left_today += sum(a.code == _HELD for a in answers)
         self.sent += sum(a.kind == "accepted" for a in answers)
         if caller := next((a.code for a in answers if a.code in OF_CALLER), ""):
@@ -573,14 +599,16 @@ class _Run:
             if self.held.is_set():
                 self.rest(answers[0].code, asked, seed)
 
-    def outcomes(self, batch: list[_Ready], answers: list[Answer]) -> list[Step]:
-        """What a batch's answers make of its submissions, and of those refused before for the same common cause."""
+    def outcomes(self, told: list[_Told]) -> list[Step]:
+        """What the answers of a batch make of its submissions, and of those refused before for the same common cause."""
         alike = set(self.circuit.alike) if self.circuit.open else set()
         steps: list[Step] = []
-        for ready, answer in zip(batch, answers, strict=True):
-            ident = ready.submission.id
+        for one in told:
+            ident, answer = one.ready.submission.id, one.answer
             event: Event = "doubt"
-            if ident in alike or answer.code == _HELD:
+            if one.apart:
+                event = "apart"
+            elif ident in alike or answer.code == _HELD:
                 event = "turned_away"
             elif answer.kind in ("accepted", "refused", "not_sent"):
                 event = answer.kind
@@ -588,30 +616,31 @@ class _Run:
             alike.discard(ident)
         return [*steps, *(Step(ident, "turned_away", self.circuit.code) for ident in sorted(alike))]
 
-    def one(self, ready: _Ready) -> Answer:
-        """Send one submission set of one document; its identifiers follow from the document, so sending again is the same sending."""
+    def one(self, members: list[_Ready]) -> Answer:
+        """Send one submission set; its identifiers follow from its documents, so sending again is the same sending."""
         self.bucket.take()
         if self.held.is_set():
             return Answer("not_sent", _HELD)
-        ident, now = arc("submission", ready.submission.id), self.clock()
-        entry = ready.composed.entry._replace(uri="", original_file_name="")
+        lead, named, now = members[0], [r.submission.id for r in members], self.clock()
+        entries = [r.composed.entry._replace(uri="", original_file_name="") for r in members]
         submission = submission_set(
-            [entry],
-            unique_id=under(self.ctx.practice.oid, TRANSMISSIONS, ident),
+            entries,
+            unique_id=under(self.ctx.practice.oid, TRANSMISSIONS, arc("submission", *named)),
             source_id=source_id(documents.custodian(self.ctx), self.ctx.practice.oid),
             time=utc14(now),
         )
         signature, assertion = None, ""
         # The time is in the message: under a MessageID already used, a ledger rebuilt from nothing would say other things.
-        message_id = (
-            f"urn:uuid:{uuid5(_MESSAGES, f'{ready.submission.id} {ready.submission.attempts} {now.isoformat()}')}"
-        )
-        if self.signer and ready.reference:
-            signature = self.signer.signature(submission, entry, ready.reference, now)
+        told = f"{' '.join(named)} {lead.submission.attempts} {now.isoformat()}"
+        message_id = f"urn:uuid:{uuid5(_MESSAGES, told)}"
+        if self.signer:
+            references = [r.reference for r in members if r.reference]
+            signature = self.signer.signature(submission, entries[0], references, now)
             assertion = self.signer.token(
-                ready.practitioner, ready.patient_id, message_id, now, secret=secret(ready.patient, now)
+                lead.practitioner, lead.patient_id, message_id, now, secret=secret(lead.patient, now)
             )
-        sending = Sending(submission, entry, ready.composed.data, signature)
+        sent = [(entry, r.composed.data) for entry, r in zip(entries, members, strict=True)]
+        sending = Sending(submission, sent, signature)
         client = self.idle.get()
         try:
             answer = client.submit(sending, Speech(message_id, now, assertion))
@@ -651,6 +680,25 @@ def _batches(ready: Iterator[_Ready]) -> Iterator[list[_Ready]]:
         size += len(one.composed.data)
     if batch:
         yield batch
+
+
+def _sets(batch: list[_Ready]) -> list[list[_Ready]]:
+    """The submission sets of a batch. Documents of one encounter and one author belong together, as long as nothing is known that could
+    set them apart: what replaces a version, or was sent before, leaves alone, so that an answer about it is about nothing else."""
+    sets: list[list[_Ready]] = []
+    places: dict[tuple[str, str | None, str], int] = {}
+    for ready in batch:
+        alone = not ready.encounter or ready.submission.attempts or ready.target or ready.earlier
+        key = (ready.submission.patient, ready.practitioner, ready.encounter or "")
+        place = None if alone else places.get(key)
+        size = len(ready.composed.data)
+        if place is not None and sum(len(r.composed.data) for r in sets[place]) + size <= _SET_BYTES:
+            sets[place].append(ready)
+            continue
+        if not alone:
+            places[key] = len(sets)
+        sets.append([ready])
+    return sets
 
 
 def _national(patient: Any) -> str:

@@ -35,19 +35,21 @@ class Sought(NamedTuple):
 
 
 class Sending(NamedTuple):
-    """A submission set of one document, its bytes, and the entry and bytes of the set's signature when there is one."""
+    """A submission set, the entry and bytes of each of its documents, and those of the set's signature when there is one."""
 
     submission: SubmissionSet
-    entry: DocumentEntry
-    data: bytes
+    documents: Sequence[tuple[DocumentEntry, bytes]]
     signature: tuple[DocumentEntry, bytes] | None = None
 
 
 class Route(Protocol):
     """One connection to the DMP in one standard; not shared between threads. Whatever the standard, outcomes are the same values."""
 
+    # Whether a sending may hold several documents.
+    together: bool
+
     def submit(self, sending: Sending, speech: Speech) -> Answer:
-        """Send one document. CertificateRefused when TLS refuses us or the server's certificate."""
+        """Send a set. CertificateRefused when TLS refuses us or the server's certificate."""
 
     def query(self, sought: Sequence[Sought], speech: Speech) -> Found:
         """What the registry holds under these uniqueIds."""
@@ -65,16 +67,19 @@ class Route(Protocol):
 class Soap:
     """ITI-41, ITI-18 and the TD0.2 in HL7v3."""
 
+    together = True
+
     def __init__(self, connection: Dmp, ctx: Context) -> None:
         self._dmp, self._ctx = connection, ctx
 
     def submit(self, sending: Sending, speech: Speech) -> Answer:
-        """ITI-41 with the set's signature beside the document."""
-        parts, signature = [("Document01", sending.data)], None
+        """ITI-41 with the set's signature beside the documents."""
+        parts, signature = [(f"Document{n:02d}", data) for n, (_, data) in enumerate(sending.documents, 1)], None
         if sending.signature:
             signature, data = sending.signature
             parts.append(("Signature01", data))
-        request = submit_objects_request(sending.submission, [sending.entry], for_xdm=False, signature=signature)
+        entries = [entry for entry, _ in sending.documents]
+        request = submit_objects_request(sending.submission, entries, for_xdm=False, signature=signature)
         to = f"{self._dmp.base}/repository"
         message = iti41.provide_and_register(request, parts, speech.message_id, to, speech.assertion)
         return self._dmp.submit(message.content_type, message.parts, message.length, speech.message_id)
@@ -118,21 +123,23 @@ class Soap:
 
 
 class Fhir:
-    """ITI-65 or ITI-105, ITI-67, and TD0.2 as a search. No VIHF and no signature: PDSm has no place for either (sheet pdsm-fhir.md, 6
-    and 7); the access token is the connection's."""
+    """ITI-65 or ITI-105 of one document, ITI-67, and TD0.2 as a search. No VIHF and no signature: PDSm has no place for either (sheet
+    pdsm-fhir.md, 6 and 7); the access token is the connection's."""
+
+    together = False
 
     def __init__(self, connection: DmpFhir, ctx: Context) -> None:
         self._dmp, self._custodian = connection, documents.custodian(ctx)
 
     def submit(self, sending: Sending, speech: Speech) -> Answer:
         """The transaction, or the DocumentReference alone."""
-        entry = sending.entry
+        ((entry, data),) = sending.documents
         if self._dmp.simplified:
             resource, entries = pdsm.simplified_publish(entry, self._custodian), 1
         else:
             resource = pdsm.provide_bundle(sending.submission, entry, self._custodian)
             entries = len(resource["entry"])
-        message = pdsm.message(resource, sending.data)
+        message = pdsm.message(resource, data)
         named = "|".join(pdsm.identifier(entry.unique_id))
         return self._dmp.submit(message.parts(), message.length, speech.message_id, named, entries)
 

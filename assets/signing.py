@@ -6,6 +6,7 @@ This module chooses the professional and the structure from the practice; the wi
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -91,13 +92,13 @@ class Signer:
         return set_signature.reference(entry.unique_id, data, self.proofs.signature_digest)
 
     def signature(
-        self, submission: SubmissionSet, entry: DocumentEntry, reference: Reference, instant: datetime
+        self, submission: SubmissionSet, entry: DocumentEntry, references: Sequence[Reference], instant: datetime
     ) -> tuple[DocumentEntry, bytes]:
-        """The signature of a set of one document; its uniqueId follows from the set's."""
+        """The signature of a set, whose first document is `entry`; its uniqueId follows from the set's."""
         return set_signature.sign(
             f"{submission.unique_id}.1",
             submission,
-            [reference],
+            references,
             entry,
             instant,
             self.proofs.seal,

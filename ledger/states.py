@@ -30,6 +30,7 @@ Event = Literal[
     "doubt",
     "not_sent",
     "turned_away",
+    "apart",
     "restart",
     "present",
     "absent",
@@ -65,6 +66,8 @@ NEXT: dict[tuple[State, Event], State] = {
     # Nothing was said of this document: every one is refused alike (sheet, 11), or the service asked to wait before its turn.
     ("submitted", "turned_away"): "to_submit",
     ("refused", "turned_away"): "to_submit",
+    # A set of several documents was refused whole, which says of none that it is guilty: each leaves again alone.
+    ("submitted", "apart"): "to_submit",
     # Found in this state at start: the former run ended between the sending and the outcome.
     ("submitted", "restart"): "to_query",
     # The registry was asked by uniqueId.

@@ -146,13 +146,17 @@ class Dmp:
         if token is not None:
             patient = submission.package.identifiers.get(metadata.SET_PATIENT, "")
             vihf.check(token, patient, rules.institutions(submission))
+        checked = rules.check(submission)
+        part = trouble is not None and trouble.trouble is Trouble.PARTIAL
         try:
-            findings = self._registry.submit(envelope.message_id, submission, rules.check(submission))
+            findings = self._registry.submit(
+                envelope.message_id, rules.beginning(submission) if part else submission, checked
+            )
         except OSError:
             raise soap.Fault("The registry cannot write its state file.", "Receiver") from None
         accepted = all(one.warning for one in findings)
         self._counts["accepted" if accepted else "refused"] += 1
-        partial = accepted and trouble is not None and trouble.trouble is Trouble.PARTIAL
+        partial = accepted and part
         if partial:
             findings.append(Finding(finding.EXTRA, "Some metadata were not kept.", "RegistryObjectList", warning=True))
         return _soap(f"{FEED}Response", envelope, query.response(findings, partial=partial))

@@ -30,7 +30,7 @@ class Trouble(enum.StrEnum):
     HTML_502 = "html_502"
     """Not registered; a proxy's HTML page with status 502."""
     PARTIAL = "partial"
-    """Registered; the answer is PartialSuccess with a warning."""
+    """Registered, of several documents the first alone; the answer is PartialSuccess with a warning."""
     OVERLOADED = "overloaded"
     """Not registered; HTTP 503 with Retry-After."""
 

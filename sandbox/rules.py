@@ -175,6 +175,12 @@ def check(submission: Submission) -> Checked:
     return Checked([*submission.findings, *checker.findings], checker.facts, checker.hashes)
 
 
+def beginning(submission: Submission) -> Submission:
+    """The submission with its first document and its signature alone."""
+    documents = [entry for entry in submission.entries if not is_signature(entry)]
+    return submission._replace(entries=tuple(e for e in submission.entries if e not in documents[1:]))
+
+
 def check_set(submission: Submission) -> list[Finding]:
     """The rules of a submission set that holds no document."""
     checker = _Checker(submission)

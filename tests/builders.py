@@ -108,6 +108,11 @@ def a_document(key: str = "D1", patient: str | None = "P1", *, body: Body = A_PD
     return [Row("document", sound | facts), version]
 
 
+def an_encounter(key: str, patient: str = "P1") -> Row:
+    """A consultation of March 2026."""
+    return Row("encounter", {"key": key, "patient": patient, "practitioner": DOCTOR, "start": "2026-03-02T10:00:00"})
+
+
 def a_version(key: str, document: str, patient: str | None = "P1", *, rank: int = 1, body: Body = A_PDF) -> Row:
     """A stored version of a document."""
     digest = None if body.content is None else hash_of(body.content)

@@ -65,8 +65,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     database, work, keys = folder / "cabinet.sqlite3", folder / "work", folder / "keys"
     generate(database, patients=20, clock=CLOCK, document_size=2000)
     extract(load("synthetic"), database, work, clock=CLOCK)
-    # What was made since a former software fed has its own tests (test_replacement).
-    changed(work, "document", lambda _: {"fed_at": None})
+    # What was made since a former software fed has its own tests (test_replacement), so have sets of several documents
+    # (test_documents_together).
+    changed(work, "document", lambda _: {"fed_at": None, "encounter": None})
     judged(work)
     authority.create(keys, CLOCK, hostile=True)
     # One patient has closed his DMP since the practice looked: the registry refuses what nobody here could foresee.

@@ -63,8 +63,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     database, work = folder / "cabinet.sqlite3", folder / "work"
     generate(database, patients=10, clock=CLOCK, document_size=2000)
     extract(load("synthetic"), database, work, clock=CLOCK)
-    # What was made since a former software fed has its own tests (test_replacement).
-    changed(work, "document", lambda _: {"fed_at": None})
+    # What was made since a former software fed has its own tests (test_replacement), so have sets of several documents
+    # (test_documents_together).
+    changed(work, "document", lambda _: {"fed_at": None, "encounter": None})
     judged(work)
     ((structure,),) = rows_of(work, "SELECT struct_idnat FROM practice ORDER BY key LIMIT 1")
     for name, whose in (("keys", structure), ("other", OTHER)):

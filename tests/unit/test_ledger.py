@@ -139,11 +139,13 @@ def test_what_may_be_in_the_patients_record_cannot_be_skipped() -> None:
 
 
 def test_nothing_is_sent_again_after_a_doubt_without_asking() -> None:
-    """Every way from `submitted` back to `to_submit` passes by the registry's answer, or by a connection that never opened."""
+    """Every way from `submitted` back to `to_submit` passes by the registry's answer (that it took nothing of a set, for one), or by a
+    connection that never opened."""
     back = {(s, e) for (s, e), following in NEXT.items() if following == "to_submit"}
     assert back == {
         ("submitted", "not_sent"),
         ("submitted", "turned_away"),
+        ("submitted", "apart"),
         ("to_query", "absent"),
         ("refused", "retry"),
         ("refused", "turned_away"),
