@@ -58,8 +58,10 @@ def standing(run: Run, now: datetime) -> list[Problem]:
                 Problem(
                     f"{STATE} dmp {state} {code}",
                     Said(
-                        f"{count} documents sont dans l'état {state} avec le code {code or '-'}. Voir `transvase feed show`.",
-                        f"{count} documents are in state {state} with code {code or '-'}. See `transvase feed show`.",
+                        f"{count} {'documents sont' if count > 1 else 'document est'} dans l'état {state} avec le code {code or '-'}. "
+                        "Voir `transvase feed show`.",
+                        f"{count} {'document is' if count == 1 else 'documents are'} in state {state} with code {code or '-'}. "
+                        "See `transvase feed show`.",
                     ),
                     count,
                 )

@@ -108,8 +108,8 @@ def guard(run: Run) -> None:
         raise EnvironmentMismatch(
             environment=environment,
             what=Said(
-                f"{strangers} documents dont le matricule n'est pas de production",
-                f"{strangers} documents whose matricule is not of production",
+                f"{strangers} document{'s' * (strangers > 1)} dont le matricule n'est pas de production",
+                f"{strangers} document{'s' * (strangers != 1)} whose matricule is not of production",
             ),
         )
 

@@ -71,6 +71,7 @@ class Fed(NamedTuple):
 
 # Ends of a run that are no trouble: the next run goes on.
 CEILING, CLOSED = "daily ceiling", "outside the window"
+_NO_ANSWER = Answer("doubt", "restart")
 # Our code for what was kept here because the service asked to wait before its turn came.
 _HELD = "held"
 
@@ -576,7 +577,7 @@ class _Run:
         sets = _sets(batch) if self.client.together else [[ready] for ready in batch]
         told = [
             _Told(ready, answer, len(members) > 1)
-            for members, answer in zip(sets, self.pool.map(self.one, sets), strict=True)
+            for members, answer in zip(sets, self.answers(sets), strict=True)
             for ready in members
         ]
         for one in told:
@@ -598,6 +599,19 @@ class _Run:
             self.failures = 0
             if self.held.is_set():
                 self.rest(answers[0].code, asked, seed)
+
+    def answers(self, sets: list[list[_Ready]]) -> list[Answer]:
+        """What is answered about each set. One task for each connection, which takes the next set as long as there is one."""
+        found: list[Answer] = [_NO_ANSWER] * len(sets)
+        places = iter(range(len(sets)))
+
+        def some() -> None:
+            for place in places:
+                found[place] = self.one(sets[place])
+
+        for task in [self.pool.submit(some) for _ in self.clients[: len(sets)]]:
+            task.result()
+        return found
 
     def outcomes(self, told: list[_Told]) -> list[Step]:
         """What the answers of a batch make of its submissions, and of those refused before for the same common cause."""

@@ -359,6 +359,11 @@ def _report(
     return Report(head, _verdict(due, unmet, late), addition, sections, facts, found.lists)
 
 
+def _told(count: int, one_fr: str, several_fr: str, one: str, several: str) -> Said:
+    """A count with the words that agree with it: in French the plural begins at two, in English everything but one is plural."""
+    return Said(f"{count} {several_fr if count > 1 else one_fr}", f"{count} {one if count == 1 else several}")
+
+
 def _verdict(due: dict[str, int], unmet: int, late: int) -> Said:
     owed = sum(due.values())
     if not owed:
@@ -366,19 +371,26 @@ def _verdict(due: dict[str, int], unmet: int, late: int) -> Said:
     if not unmet and not late:
         waiting = due["waiting"]
         if waiting:
+            rest = _told(waiting, "document reste", "documents restent", "document is still", "documents are still")
             return Said(
-                f"Rien ne manque à ce jour : {waiting} documents restent à alimenter aujourd'hui.",
-                f"Nothing is missing so far: {waiting} documents are still to be fed today.",
+                f"Rien ne manque à ce jour : {rest.fr} à alimenter aujourd'hui.",
+                f"Nothing is missing so far: {rest.en} to be fed today.",
             )
         return Said(
             "Tous les documents dus sont alimentés ou exemptés, aucun en retard.",
             "Every document due is fed or exempt, none late.",
         )
+    whole = _told(owed, "document dû", "documents dus", "document due", "documents due")
+    absent = _told(unmet, "n'est pas", "ne sont pas", "is", "are")
+    parts = (
+        _told(due["missing"], "manquant", "manquants", "missing", "missing"),
+        _told(due["refused"], "refusé", "refusés", "refused", "refused"),
+        _told(due["blocked"], "bloqué", "bloqués", "blocked", "blocked"),
+    )
+    tardy = _told(late, "y est entré", "y sont entrés", "entered it", "entered it")
     return Said(
-        f"Sur {owed} documents dus, {unmet} ne sont pas au DMP ({due['missing']} manquants, {due['refused']} refusés, "
-        f"{due['blocked']} bloqués) et {late} y sont entrés en retard.",
-        f"Of {owed} documents due, {unmet} are not in the DMP ({due['missing']} missing, {due['refused']} refused, "
-        f"{due['blocked']} blocked) and {late} entered it late.",
+        f"Sur {whole.fr}, {absent.fr} au DMP ({', '.join(p.fr for p in parts)}) et {tardy.fr} en retard.",
+        f"Of {whole.en}, {absent.en} not in the DMP ({', '.join(p.en for p in parts)}) and {tardy.en} late.",
     )
 
 

@@ -109,9 +109,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     people = [a_patient("P1"), a_patient("P2")]
     # Those of one patient but the last share an encounter, and so a submission set.
     people += [an_encounter(f"E{n}", f"P{n}") for n in (1, 2)]
-    first = [
-        a_document(d, f"P{1 + n % 2}", encounter=f"E{1 + n % 2}" if n < 4 else None) for n, d in enumerate(FIRST)
-    ]
+    first = [a_document(d, f"P{1 + n % 2}", encounter=f"E{1 + n % 2}" if n < 4 else None) for n, d in enumerate(FIRST)]
     newer = [a_version(f"{d}-2", d, f"P{1 + FIRST.index(d) % 2}", rank=2) for d in CHANGED]
     one = fed_practice(folder / "first", *people, *first)
     two = fed_practice(folder / "second", *people, *first, *newer, *(a_document(d, "P2") for d in SECOND))

@@ -11,8 +11,15 @@ import pytest
 from transvase.commands.export import division, summary
 from transvase.commands.extract import cells_line, changes_line, files_line, received_line
 from transvase.commands.session import counted
+from transvase.errors import Said
+from transvase.reports.findings import _verdict
 
+DUE = ("missing", "refused", "blocked", "waiting")
 FORMS = ("structured", "written", "carried", "plain", "repeated", "absent")
+
+
+def in_words(said: Said, language: str) -> str:
+    return said.fr if language == "fr" else said.en
 
 
 def exported(n: int) -> dict[str, Any]:
@@ -42,9 +49,11 @@ LINES: dict[str, Callable[[int, str], str]] = {
     "changes": lambda n, language: changes_line({"patient": {"new": n, "changed": n, "gone": n}}, language),
     "files": lambda n, language: files_line({"named": n, "read": n, "absent": n}, language),
     "received": lambda n, language: received_line(received(n), language),
+    "verdict": lambda n, language: in_words(_verdict(dict.fromkeys(DUE, n) | {"waiting": -2 * n}, n, n), language),
+    "waiting": lambda n, language: in_words(_verdict(dict.fromkeys(DUE, 0) | {"waiting": n}, 0, 0), language),
 }
 # Of a word with another meaning, or the same in both numbers.
-_SAME = {"dans", "sans", "sur", "as", "mis"}
+_SAME = {"dans", "sans", "sur", "as", "mis", "is"}
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

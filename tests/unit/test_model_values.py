@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import uuid
 
 import pytest
 from hypothesis import given
@@ -93,7 +94,7 @@ def test_xds_time_is_utc() -> None:
     assert utc14(moment) == "20260701223000"
 
 
-@given(st.text(max_size=80))
+@given(st.text(max_size=80) | st.text(st.sampled_from("&<>\"'\t\n\r\x01\ud800\ufffeé a")))
 def test_any_text_survives_xml_but_for_what_xml_forbids(value: str) -> None:
     written = f'<a b="{xml_text.attribute(value)}">{xml_text.text(value)}</a>'
     root = etree.fromstring(
@@ -148,3 +149,8 @@ def test_identifiers_are_legal_whatever_the_length_of_the_practice_oid(length):
     assert all(identifiers.is_oid(m) for m in made) and len(set(made)) == len(made)
     assert made[0] == identifiers.unique_id(oid, "d1", 1)
     assert made[5].startswith(oid if length <= 27 else "2.25.")
+
+
+@given(st.text(), st.uuids())
+def test_a_derived_uuid_is_that_of_the_standard_library(name: str, namespace: uuid.UUID) -> None:
+    assert identifiers.uuid5(namespace, name) == str(uuid.uuid5(namespace, name))
