@@ -436,8 +436,8 @@ def test_production_takes_what_is_of_production(office: Office) -> None:
     ("oid", "ins_oid", "said"),
     [
         pytest.param("2.999.250.7", NIR_OID, "reserved for examples", id="an OID of examples"),
-        pytest.param("1.2.250.1.71.4.2.2.1", "1.2.250.1.213.1.4.10", "1 documents", id="a test matricule"),
-        pytest.param("1.2.250.1.71.4.2.2.1", None, "1 documents", id="a matricule of nobody knows what"),
+        pytest.param("1.2.250.1.71.4.2.2.1", "1.2.250.1.213.1.4.10", "1 document whose", id="a test matricule"),
+        pytest.param("1.2.250.1.71.4.2.2.1", None, "1 document whose", id="a matricule of nobody knows what"),
     ],
 )
 def test_production_refuses_what_is_of_a_test(office: Office, oid: str, ins_oid: str, said: str) -> None:
