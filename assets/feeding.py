@@ -71,7 +71,6 @@ class Fed(NamedTuple):
 
 # Ends of a run that are no trouble: the next run goes on.
 CEILING, CLOSED = "daily ceiling", "outside the window"
-_NO_ANSWER = Answer("doubt", "restart")
 # Our code for what was kept here because the service asked to wait before its turn came.
 _HELD = "held"
 
@@ -602,7 +601,7 @@ class _Run:
 
     def answers(self, sets: list[list[_Ready]]) -> list[Answer]:
         """What is answered about each set. One task for each connection, which takes the next set as long as there is one."""
-        found: list[Answer] = [_NO_ANSWER] * len(sets)
+        found: dict[int, Answer] = {}
         places = iter(range(len(sets)))
 
         def some() -> None:
@@ -611,7 +610,7 @@ class _Run:
 
         for task in [self.pool.submit(some) for _ in self.clients[: len(sets)]]:
             task.result()
-        return found
+        return [found[place] for place in range(len(sets))]
 
     def outcomes(self, told: list[_Told]) -> list[Step]:
         """What the answers of a batch make of its submissions, and of those refused before for the same common cause."""

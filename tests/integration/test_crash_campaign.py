@@ -194,6 +194,11 @@ class Round:
         state = json.loads(connection.getresponse().read())
         connection.close()
         held: list[dict[str, Any]] = state["documents"]
+        # Each document came in one set, and no set came twice.
+        journal = self.folder / "sandbox" / "registry.jsonl"
+        sets = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+        assert len({one["set"] for one in sets}) == len(sets) == state["counts"]["submission_sets"]
+        assert sorted(d["unique_id"] for one in sets for d in one["documents"]) == sorted(d["unique_id"] for d in held)
         return held
 
     def invariant(self) -> None:
