@@ -9,7 +9,7 @@ import re
 import threading
 import time
 import uuid
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -47,6 +47,8 @@ from transvase.model.tables import TABLES
 # Intents committed together: one synced write for sixteen sendings; after a crash at most so many are asked about again.
 BATCH = 16
 BATCH_BYTES = 32 << 20
+# Documents made together, when they are small: what waits for answers finds its code gone from the caches of the processor.
+AHEAD, AHEAD_BYTES = 64, 4 << 20
 # Rows looked up together in the columnar files.
 LOOK_UP = 1024
 # The registry answers about twenty documents at a time (sheet dmp-transactions.md, section 10).
@@ -416,7 +418,7 @@ class _Run:
             if code := self.signer.refusal(document.practitioner, one.entry):
                 return code
             try:
-                reference = self.signer.reference(one.entry, one.data)
+                reference = self.signer.reference(one.entry, one.data, written=one.form == "written")
             except Uncanonical:
                 return "DocumentMismatch"
         author, encounter = document.practitioner, document.encounter
@@ -682,17 +684,22 @@ class _Run:
 
 
 def _batches(ready: Iterator[_Ready]) -> Iterator[list[_Ready]]:
-    """Batches of so many documents at most, and of so many bytes: a document is made when its batch is, and is gone with it."""
-    batch: list[_Ready] = []
+    """Batches of so many documents at most, and of so many bytes: a document is made little before its batch is, and is gone with it."""
+    ahead: deque[_Ready] = deque()
     size = 0
     for one in ready:
-        if batch and (len(batch) == BATCH or size + len(one.composed.data) > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(one)
-        size += len(one.composed.data)
-    if batch:
-        yield batch
+        weight = len(one.composed.data)
+        if len(ahead) == AHEAD or size + weight > (AHEAD_BYTES if len(ahead) >= BATCH else BATCH_BYTES):
+            yield from _taken(ahead)
+            size = 0
+        ahead.append(one)
+        size += weight
+    yield from _taken(ahead)
+
+
+def _taken(ahead: deque[_Ready]) -> Iterator[list[_Ready]]:
+    while ahead:
+        yield [ahead.popleft() for _ in range(min(BATCH, len(ahead)))]
 
 
 def _sets(batch: list[_Ready]) -> list[list[_Ready]]:

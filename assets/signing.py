@@ -14,12 +14,14 @@ from transvase.errors import Said, SettingsInvalid
 from transvase.exporters import set_signature, vihf
 from transvase.exporters.documents import Context
 from transvase.exporters.set_signature import Reference
-from transvase.formats.structure_seal import Digest, Seal
+from transvase.formats.structure_seal import Digest, Seal, Uncanonical
 from transvase.formats.xds import DocumentEntry, SubmissionSet
 from transvase.model.identifiers import uuid5
 from transvase.model.record import ROW
 from transvase.model.tables import TABLES
 
+# One in so many of the documents made here has the digest of its canonical form taken the long way too.
+SAMPLED = 128
 _ASSERTIONS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:transvase:assertions")
 
 
@@ -38,6 +40,7 @@ class Signer:
 
     def __init__(self, proofs: Proofs, ctx: Context, base: Any) -> None:
         self.proofs = proofs
+        self.written = 0
         structure = ctx.practice.struct_idnat or ""
         # A card does not bear the structure: the practice's is the one read on it.
         if not structure or (proofs.mode == "INDIRECTE" and structure not in proofs.seal.units):
@@ -87,9 +90,15 @@ class Signer:
             secret=secret,
         )
 
-    def reference(self, entry: DocumentEntry, data: bytes) -> Reference:
-        """The manifest's line of a document. `Uncanonical` when it has none."""
-        return set_signature.reference(entry.unique_id, data, self.proofs.signature_digest)
+    def reference(self, entry: DocumentEntry, data: bytes, *, written: bool) -> Reference:
+        """The manifest's line of a document, `written` when it is of level 1 and was made here. `Uncanonical` when it has none."""
+        found = set_signature.reference(entry.unique_id, data, self.proofs.signature_digest, written=written)
+        if written:
+            # What a writer promises of its form is looked at now and then.
+            if self.written % SAMPLED == 0 and found != self.reference(entry, data, written=False):
+                raise Uncanonical("a document made here is not in the form that its writer promises")
+            self.written += 1
+        return found
 
     def signature(
         self, submission: SubmissionSet, entry: DocumentEntry, references: Sequence[Reference], instant: datetime

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from transvase.exporters.cda import level1
 from transvase.formats.cda import Coded
 from transvase.formats.structure_seal import (
     C14N_WITH_COMMENTS,
@@ -19,6 +20,7 @@ from transvase.formats.structure_seal import (
     Digest,
     Seal,
     canonical_digest,
+    digest_of,
     digest_value,
 )
 from transvase.formats.xades import DS
@@ -49,9 +51,11 @@ class Reference(NamedTuple):
     digest: str
 
 
-def reference(unique_id: str, data: bytes, digest: Digest) -> Reference:
-    """The manifest's line for a document's bytes. `Uncanonical` when they are not XML that has a canonical form."""
-    return Reference(unique_id, canonical_digest(data, digest))
+def reference(unique_id: str, data: bytes, digest: Digest, *, written: bool = False) -> Reference:
+    """The manifest's line for a document's bytes, `written` when `exporters.cda.level1` gave them. `Uncanonical` when they are not XML
+    that has a canonical form."""
+    known = level1.canonical(data) if written else None
+    return Reference(unique_id, digest_of(known, digest) if known else canonical_digest(data, digest))
 
 
 def sign(

@@ -44,6 +44,21 @@ _CHANGING = tuple(
 )
 
 
+# The patient as `exporters.cda.header` writes one, of values that stand there as they are: no escape, no line break.
+_V, _T = r'[^"&<>\x00-\x1f]*+', r"[^&<>\x00-\x1f]*+"
+_TARGET = re.compile(
+    f'<patientRole>(?P<ids>(?:<id extension="{_V}" root="{_V}"/>)+)'
+    f'(?:<addr use="H">(?:<(?P<part>streetName|postalCode|city|country)>{_T}</(?P=part)>)+</addr>)?'
+    f'(?:<telecom(?: use="{_V}")? value="{_V}"/>)*<patient classCode="PSN">'
+    f'<name>(?P<names>(?:<(?P<name>family|given)(?: qualifier="(?:BR|CL)")?>{_T}</(?P=name)>)+)</name>'
+    f'<administrativeGenderCode code="(?P<sex>{_V})" codeSystem="{_V}" displayName="{_V}"/><birthTime value="(?P<birth>{_V})"/>'
+    f"(?:<birthplace><place><addr>(?:<county>(?P<county>{_T})</county>)?(?:<city>{_T}</city>)?</addr></place></birthplace>)?"
+    "</patient></patientRole>"
+)
+_IDS = re.compile(r'<id extension="([^"]*)" root="([^"]+)"/>')
+_NAMES = re.compile(r'<(family|given)(?: qualifier="(BR|CL)")?>([^<]*)<')
+
+
 def header(data: bytes) -> CdaHeader | None:
     """Header of an accepted document; None when its form is not simple enough to be cut."""
     opening = _OPENING.match(data)
@@ -203,7 +218,26 @@ def _element(names: bytes, name: bytes, content: bytes) -> Any:
 
 @lru_cache(maxsize=64)
 def _patient(names: bytes, content: bytes) -> Patient:
-    return cda.patient(_element(names, b"recordTarget", content))
+    found = _TARGET.fullmatch(content.decode())
+    if found is None:
+        return cda.patient(_element(names, b"recordTarget", content))
+    first: dict[tuple[str, str], str] = {}
+    given: list[str] = []
+    for part, kind, name in _NAMES.findall(found["names"]):
+        first.setdefault((part, kind), name)
+        if part == "given" and not kind:
+            given.append(name)
+    return Patient(
+        ids=tuple(Id(root, extension) for extension, root in _IDS.findall(found["ids"])),
+        birth_family=first.get(("family", "BR"), ""),
+        birth_given=first.get(("given", "BR"), ""),
+        given_names=" ".join(given),
+        used_family=first.get(("family", "CL"), "") or first.get(("family", ""), ""),
+        used_given=first.get(("given", "CL"), ""),
+        sex=found["sex"],
+        birth=found["birth"],
+        birth_place=found["county"] or "",
+    )
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -121,10 +122,11 @@ def load(certificate: Path, key: Path, password: bytes | None, now: datetime, se
 
 def digest_value(data: bytes, digest: Digest) -> str:
     """Base64 of the digest of the bytes."""
-    return _digest_value((data,), digest)
+    return digest_of((data,), digest)
 
 
-def _digest_value(parts: tuple[bytes | memoryview, ...], digest: Digest) -> str:
+def digest_of(parts: Iterable[bytes | memoryview], digest: Digest) -> str:
+    """Base64 of the digest of bytes in pieces."""
     hashed = (hashlib.sha1 if digest == "sha1" else hashlib.sha256)(usedforsecurity=False)
     for part in parts:
         hashed.update(part)
@@ -156,8 +158,8 @@ def canonical_digest(data: bytes, digest: Digest) -> str:
             found = canonical(before + _HERE + after, with_comments=True).split(_HERE)
             # Written elsewhere too, as itself or as a reference, the private character tells no place.
             if len(found) == 2:
-                return _digest_value((found[0], held, found[1]), digest)
-    return _digest_value((canonical(data, with_comments=True),), digest)
+                return digest_of((found[0], held, found[1]), digest)
+    return digest_of((canonical(data, with_comments=True),), digest)
 
 
 def _is_base64(text: memoryview) -> bool:

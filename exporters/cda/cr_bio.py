@@ -98,7 +98,7 @@ def performer(director: Signatory, practice: Structure, ended: str) -> str:
 
 def can_answer(signatory: Signatory) -> bool:
     """Whether the rules admit this person as responsible for a report: a national identifier and a profession of the value set."""
-    return signatory.id.startswith(f'root="{PROFESSIONALS}"') and bool(signatory.code)
+    return signatory.id.endswith(f' root="{PROFESSIONALS}"') and bool(signatory.code)
 
 
 def responsible(signatory: Signatory, practice: Structure) -> str:

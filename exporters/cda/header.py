@@ -27,7 +27,7 @@ _GENDER = {"F": "Féminin", "M": "Masculin", "UN": "Indifférencié"}
 class Signatory:
     """Who stands in the header as author, legal authenticator and performer, already escaped.
 
-    `id` is `root="…" extension="…"`; `code` the specialty element or empty; `name` the children of the name element."""
+    `id` is `extension="…" root="…"`; `code` the specialty element or empty; `name` the children of the name element."""
 
     id: str
     code: str
@@ -73,17 +73,17 @@ class Heading:
     act_high: str = ""
 
 
-def coded(tag: str, code: str, system: str, display: str, extra: str = "") -> str:
+def coded(tag: str, code: str, system: str, display: str) -> str:
     """A coded element with its label."""
-    return f'<{tag} code="{q(code)}" displayName="{q(display)}" codeSystem="{q(system)}"{extra}/>'
+    return f'<{tag} code="{q(code)}" codeSystem="{q(system)}" displayName="{q(display)}"/>'
 
 
 def signatory(row: Any, practice_oid: str) -> Signatory:
     """From a `practitioner` row. Without a national identifier the practice's own number stands under its OID."""
     if row.idnat:
-        ident = f'root="{PROFESSIONALS}" extension="{q(row.idnat)}"'
+        ident = f'extension="{q(row.idnat)}" root="{PROFESSIONALS}"'
     else:
-        ident = f'root="{q(practice_oid)}.2" extension="{q(row.key)}"'
+        ident = f'extension="{q(row.key)}" root="{q(practice_oid)}.2"'
     known = SPECIALTIES.get(row.specialty or "")
     code = coded("code", known.code, known.system, known.display) if known and known.active else ""
     name = "".join(
@@ -99,7 +99,7 @@ def signatory(row: Any, practice_oid: str) -> Signatory:
 
 def outside_author(name: str, document: str, practice_oid: str) -> Signatory:
     """The author of a received document, as the record names it: no national identifier is invented for it."""
-    return Signatory(f'root="{q(practice_oid)}.3" extension="{q(document)}"', "", f"<family>{t(name)}</family>")
+    return Signatory(f'extension="{q(document)}" root="{q(practice_oid)}.3"', "", f"<family>{t(name)}</family>")
 
 
 def structure(row: Any) -> Structure:
@@ -108,11 +108,11 @@ def structure(row: Any) -> Structure:
     setting = SETTINGS.get(row.practice_setting) or SETTINGS["AMBULATOIRE"]
     contact = ""
     if row.phone:
-        contact += f'<telecom value="tel:{q(_dial(row.phone))}" use="WP"/>'
+        contact += f'<telecom use="WP" value="tel:{q(_dial(row.phone))}"/>'
     if row.city or row.address:
         contact += address(row.address, row.postal_code, row.city, "", "WP")
     return Structure(
-        f'root="{STRUCTURES}" extension="{q(row.struct_idnat or row.key)}"',
+        f'extension="{q(row.struct_idnat or row.key)}" root="{STRUCTURES}"',
         t(row.name),
         contact,
         coded("standardIndustryClassCode", setting.code, setting.system, setting.display),
@@ -140,13 +140,13 @@ def record_target(patient: Any, practice_oid: str, qualified: bool, reachable: b
     """The patient. The matricule stands first and only when the identity is qualified (RNIV; sheet ins-identity, section 3);
     the local number always follows. An unqualified patient keeps the traits that the record holds. `reachable` is for models that
     want an address and a telecom even when the record has none."""
-    ids = f'<id root="{q(practice_oid)}.1" extension="{q(patient.key)}"/>'
+    ids = f'<id extension="{q(patient.key)}" root="{q(practice_oid)}.1"/>'
     if qualified:
-        ids = f'<id root="{q(patient.ins_oid)}" extension="{q(patient.ins)}"/>' + ids
+        ids = f'<id extension="{q(patient.ins)}" root="{q(patient.ins_oid)}"/>' + ids
     telecom = ""
     for value, use, scheme in ((patient.phone, "H", "tel:"), (patient.mobile, "MC", "tel:")):
         if value and (number := _dial(value)):
-            telecom += f'<telecom value="{scheme}{q(number)}" use="{use}"/>'
+            telecom += f'<telecom use="{use}" value="{scheme}{q(number)}"/>'
     if patient.email and "@" in patient.email:
         telecom += f'<telecom value="mailto:{q(patient.email.strip())}"/>'
     home = address(patient.address, patient.postal_code, patient.city, patient.country, "H")
@@ -220,7 +220,7 @@ def document(
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-        '<realmCode code="FR"/><typeId root="2.16.840.1.113883.1.3" extension="POCD_HD000040"/>'
+        '<realmCode code="FR"/><typeId extension="POCD_HD000040" root="2.16.840.1.113883.1.3"/>'
         '<templateId root="2.16.840.1.113883.2.8.2.1"/><templateId root="1.2.250.1.213.1.1.1.1"/>'
         f'{heading.templates}<id root="{heading.id}"/>'
         f"{coded('code', kind.code, kind.system, kind.display)}<title>{t(heading.title)}</title>"

@@ -18,3 +18,26 @@ def filled(document: str, pdf: bytes) -> bytes:
     # The body is the last element of the document; a title may hold any character, so the search is from the end.
     before, _, after = document.rpartition(_HERE)
     return b"".join((before.encode(), pybase64.b64encode(pdf), after.encode()))
+
+
+_DECLARED, _HELD = b'<?xml version="1.0" encoding="UTF-8"?>\n', b' representation="B64">'
+
+
+def canonical(data: bytes) -> tuple[bytes, memoryview] | None:
+    """Canonical form (Canonical XML 1.0) of the bytes that `filled` gave: before their base64, and from there on. None when one of their
+    values stands otherwise in that form, and for other bytes.
+
+    `header` writes attributes in canonical order, so that only the XML declaration, empty elements and the last line end differ."""
+    held = data.find(_HELD) + len(_HELD)
+    if not data.startswith(_DECLARED) or held < len(_HELD):
+        return None
+    head = data[len(_DECLARED) : held]
+    # A `>` in an attribute stands as it is in the canonical form, and references to control characters are in hexadecimal.
+    if b"&gt;" in head or b"&#" in head:
+        return None
+    found: list[bytes] = []
+    *pieces, last = head.split(b"/>")
+    for piece in pieces:
+        name = piece[piece.rfind(b"<") + 1 :].split(b" ", 1)[0]
+        found += (piece, b"></", name, b">")
+    return b"".join((*found, last)), memoryview(data)[held:-1]
