@@ -12,7 +12,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from transvase.assets import routes
 from transvase.assets.circuit import Circuit
 from transvase.assets.quota import LONGEST_WAIT, Bucket, Limits, back_off
-from transvase.assets.routes import Route, Sending, Sought, Speech
+from transvase.assets.routes import Letter, Route, Sending, Sought, Speech
 from transvase.assets.signing import Proofs, Signer
 from transvase.assets.withdrawal import deletions
 from transvase.errors import CertificateRefused, RefusedAlike, Said, ServiceUnreachable
@@ -51,6 +51,8 @@ BATCH_BYTES = 32 << 20
 AHEAD, AHEAD_BYTES = 64, 4 << 20
 # Rows looked up together in the columnar files.
 LOOK_UP = 1024
+# The oldest that the signature and the VIHF of a message are when it leaves.
+_FRESH = timedelta(seconds=5)
 # The registry answers about twenty documents at a time (sheet dmp-transactions.md, section 10).
 ASK = 20
 MOST_ATTEMPTS = 5
@@ -604,11 +606,14 @@ class _Run:
     def answers(self, sets: list[list[_Ready]]) -> list[Answer]:
         """What is answered about each set. One task for each connection, which takes the next set as long as there is one."""
         found: dict[int, Answer] = {}
+        # Made one after the other, as many as the quota lets leave while they are fresh: between two waits each costs twice as much.
+        soon = int(min(self.limits.per_second * _FRESH.total_seconds(), len(sets)))
+        letters = [self.letter(members) for members in sets[:soon]]
         places = iter(range(len(sets)))
 
         def some() -> None:
             for place in places:
-                found[place] = self.one(sets[place])
+                found[place] = self.one(sets[place], letters[place] if place < soon else None)
 
         for task in [self.pool.submit(some) for _ in self.clients[: len(sets)]]:
             task.result()
@@ -631,11 +636,24 @@ class _Run:
             alike.discard(ident)
         return [*steps, *(Step(ident, "turned_away", self.circuit.code) for ident in sorted(alike))]
 
-    def one(self, members: list[_Ready]) -> Answer:
-        """Send one submission set; its identifiers follow from its documents, so sending again is the same sending."""
+    def one(self, members: list[_Ready], letter: Letter | None) -> Answer:
+        """Send one submission set. Its proofs say when they were made: a letter that waited is written again."""
         self.bucket.take()
         if self.held.is_set():
             return Answer("not_sent", _HELD)
+        if letter is None or abs(self.clock() - letter.speech.instant) > _FRESH:
+            letter = self.letter(members)
+        client = self.idle.get()
+        try:
+            answer = client.submit(letter)
+        finally:
+            self.idle.put(client)
+        if answer.kind == "overloaded":
+            self.held.set()
+        return answer
+
+    def letter(self, members: list[_Ready]) -> Letter:
+        """The message of one submission set; the identifiers of the set follow from its documents, so sending again is the same sending."""
         lead, named, now = members[0], [r.submission.id for r in members], self.clock()
         entries = [r.composed.entry._replace(uri="", original_file_name="") for r in members]
         submission = submission_set(
@@ -655,15 +673,7 @@ class _Run:
                 lead.practitioner, lead.patient_id, message_id, now, secret=secret(lead.patient, now)
             )
         sent = [(entry, r.composed.data) for entry, r in zip(entries, members, strict=True)]
-        sending = Sending(submission, sent, signature)
-        client = self.idle.get()
-        try:
-            answer = client.submit(sending, Speech(message_id, now, assertion))
-        finally:
-            self.idle.put(client)
-        if answer.kind == "overloaded":
-            self.held.set()
-        return answer
+        return self.client.letter(Sending(submission, sent, signature), Speech(message_id, now, assertion))
 
     def failed(self, code: str, asked: float, seed: str) -> None:
         """A batch or a question without any answer: wait longer each time, then stop. CertificateRefused when it is for who asks."""

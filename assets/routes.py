@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from transvase.exporters import documents, existence, iti41, pdsm
 from transvase.exporters.documents import Context
@@ -42,13 +42,23 @@ class Sending(NamedTuple):
     signature: tuple[DocumentEntry, bytes] | None = None
 
 
+class Letter(NamedTuple):
+    """A submission ready to leave, in the form of its route, and the speech that it bears."""
+
+    speech: Speech
+    content: Any
+
+
 class Route(Protocol):
     """One connection to the DMP in one standard; not shared between threads. Whatever the standard, outcomes are the same values."""
 
     # Whether a sending may hold several documents.
     together: bool
 
-    def submit(self, sending: Sending, speech: Speech) -> Answer:
+    def letter(self, sending: Sending, speech: Speech) -> Letter:
+        """The message of a set, for any connection of the route; a document is not copied into it."""
+
+    def submit(self, letter: Letter) -> Answer:
         """Send a set. CertificateRefused when TLS refuses us or the server's certificate."""
 
     def query(self, sought: Sequence[Sought], speech: Speech) -> Found:
@@ -72,7 +82,7 @@ class Soap:
     def __init__(self, connection: Dmp, ctx: Context) -> None:
         self._dmp, self._ctx = connection, ctx
 
-    def submit(self, sending: Sending, speech: Speech) -> Answer:
+    def letter(self, sending: Sending, speech: Speech) -> Letter:
         """ITI-41 with the set's signature beside the documents."""
         parts, signature = [(f"Document{n:02d}", data) for n, (_, data) in enumerate(sending.documents, 1)], None
         if sending.signature:
@@ -81,8 +91,12 @@ class Soap:
         entries = [entry for entry, _ in sending.documents]
         request = submit_objects_request(sending.submission, entries, for_xdm=False, signature=signature)
         to = f"{self._dmp.base}/repository"
-        message = iti41.provide_and_register(request, parts, speech.message_id, to, speech.assertion)
-        return self._dmp.submit(message.content_type, message.parts, message.length, speech.message_id)
+        return Letter(speech, iti41.provide_and_register(request, parts, speech.message_id, to, speech.assertion))
+
+    def submit(self, letter: Letter) -> Answer:
+        """Send an ITI-41."""
+        message: iti41.Message = letter.content
+        return self._dmp.submit(message.content_type, message.parts, message.length, letter.speech.message_id)
 
     def query(self, sought: Sequence[Sought], speech: Speech) -> Found:
         """ITI-18 GetDocuments, all in one question."""
@@ -131,8 +145,13 @@ class Fhir:
     def __init__(self, connection: DmpFhir, ctx: Context) -> None:
         self._dmp, self._custodian = connection, documents.custodian(ctx)
 
-    def submit(self, sending: Sending, speech: Speech) -> Answer:
+    def letter(self, sending: Sending, speech: Speech) -> Letter:
+        """What the transaction says; in base64 the document would be a copy of itself."""
+        return Letter(speech, sending)
+
+    def submit(self, letter: Letter) -> Answer:
         """The transaction, or the DocumentReference alone."""
+        sending: Sending = letter.content
         ((entry, data),) = sending.documents
         if self._dmp.simplified:
             resource, entries = pdsm.simplified_publish(entry, self._custodian), 1
@@ -141,7 +160,7 @@ class Fhir:
             entries = len(resource["entry"])
         message = pdsm.message(resource, data)
         named = "|".join(pdsm.identifier(entry.unique_id))
-        return self._dmp.submit(message.parts(), message.length, speech.message_id, named, entries)
+        return self._dmp.submit(message.parts(), message.length, letter.speech.message_id, named, entries)
 
     def query(self, sought: Sequence[Sought], speech: Speech) -> Found:
         """One ITI-67 for each document: the sheet knows the question for one identifier, of one patient."""

@@ -74,6 +74,8 @@ class Ledger:
         self._of = destinations.replace("_", "!_").replace("*", "%")
         self.path = place
         self._base = engines.opened(place)
+        # Number and digest of the last event, while events are added.
+        self._last = (0, "")
 
     def close(self) -> None:
         """Close it."""
@@ -91,13 +93,22 @@ class Ledger:
         with self._base.lock():
             yield
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction that adds events: nobody else adds one before its end."""
+        with self._base.transaction():
+            self._last = self._base.execute(
+                "SELECT (SELECT coalesce(max(number), 0) FROM event), digest FROM head"
+            ).fetchone()
+            yield
+
     def plan(
         self, documents: Iterable[Planned], adopted: Iterable[Planned], at: datetime, destination: str = "dmp"
     ) -> int:
         """Add what is not there yet: documents to send, and those a former software sent (state adopted). How many were new."""
         stamp = at.isoformat()
         new = 0
-        with self._base.transaction():
+        with self._writing():
             for state, rows in (("to_submit", documents), ("adopted", adopted)):
                 for row in rows:
                     ident = f"{row.unique_id} {destination}"
@@ -128,7 +139,7 @@ class Ledger:
 
         What becomes registered replaces, in the same transaction, the older versions of its document that were in force."""
         stamp = at.isoformat()
-        with self._base.transaction():
+        with self._writing():
             for step in steps:
                 row = self._base.execute(
                     "SELECT state, document, destination, rank FROM submission WHERE id = ?", (step.submission,)
@@ -173,15 +184,15 @@ class Ledger:
             self._append(ident, stamp, "replace", state, "")
 
     def _append(self, submission: str, at: str, event: str, state: str, code: str, proof: str = "") -> None:
-        (previous,) = self._base.execute("SELECT digest FROM head").fetchone()
+        number, previous = self._last
         digest = chained(previous, submission, at, event, state, code, *([proof] if proof else []))
         self._base.execute(
-            "INSERT INTO event (number, submission, at, event, state, code, previous, digest, proof) "
+            "INSERT INTO event (number, submission, at, event, state, code, previous, digest, proof) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             # Counted here: a sequence would leave a gap after a transaction that failed.
-            "VALUES ((SELECT coalesce(max(number), 0) + 1 FROM event), ?, ?, ?, ?, ?, ?, ?, ?)",
-            (submission, at, event, state, code, previous, digest, proof),
+            (number + 1, submission, at, event, state, code, previous, digest, proof),
         )
         self._base.execute("UPDATE head SET events = events + 1, digest = ?", (digest,))
+        self._last = (number + 1, digest)
 
     def waiting(self, state: State, limit: int, after: tuple[str, str] = ("", "")) -> list[Submission]:
         """Submissions in a state, oldest act first (the legal deadline is the day of the act), beyond an (act, id) already seen."""
