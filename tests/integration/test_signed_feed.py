@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,6 +130,7 @@ class Scene:
         client: type[dmp.Dmp] = Asking,
         url: str = "",
         limits: Limits = LIMITS,
+        clock: Callable[[], datetime] = lambda: CLOCK,
     ) -> Fed:
         context, address = self.context(), url or (self.running.url if self.running else "")
 
@@ -138,7 +141,7 @@ class Scene:
             return made
 
         with Ledger(self.folder / "ledger.sqlite") as ledger:
-            return feeding.feed(job or self.job(), ledger, connect, limits, lambda: CLOCK, proofs=proofs)
+            return feeding.feed(job or self.job(), ledger, connect, limits, clock, proofs=proofs)
 
     def registry(self) -> list[dict[str, Any]]:
         assert self.running is not None
@@ -424,6 +427,57 @@ def test_a_refusal_of_who_asks_stops_the_run_and_condemns_no_document(scene: Sce
     assert {state for state, _ in scene.states()} == {"to_submit"}
     with scene.sandbox():
         assert scene.feed(scene.proofs()).sent == len(due(scene.work))
+
+
+# Proofs are made a little before they leave, several at a time.
+
+
+@pytest.mark.requirement("DMP-42")
+@pytest.mark.parametrize(
+    ("seconds", "per_second", "ahead", "again"),
+    [
+        (0.0, 1e6, feeding.BATCH, 0),
+        (0.0, 0.4, 2, 0),
+        (1.0, 1e6, feeding.BATCH, feeding.BATCH - 5),
+        (60.0, 1e6, feeding.BATCH, feeding.BATCH - 1),
+    ],
+    ids=["at once", "two in five seconds", "each takes a second", "each takes a minute"],
+)
+def test_proofs_are_fresh_when_they_leave(
+    scene: Scene, seconds: float, per_second: float, ahead: int, again: int
+) -> None:
+    """However long the service takes, no VIHF is older than five seconds; when it is quick they are made a batch at a time."""
+    instants: list[str] = []
+    ages: list[float] = []
+    now = [CLOCK]
+
+    class Timed(Asking):
+        def submit(self, content_type: str, parts: Any, length: int, message_id: str) -> dmp.Answer:
+            found = re.search(rb'IssueInstant="([^"]+)"', b"".join(parts))
+            assert found
+            instants.append(found[1].decode())
+            ages.append((now[0] - datetime.fromisoformat(instants[-1])).total_seconds())
+            now[0] += timedelta(seconds=seconds)
+            return super().submit(content_type, parts, length, message_id)
+
+    def clock() -> datetime:
+        # Two readings are never alike, as of a real clock.
+        now[0] += timedelta(milliseconds=1)
+        return now[0]
+
+    limits = LIMITS._replace(connections=1, per_day=feeding.BATCH)
+    with scene.sandbox(), pytest.MonkeyPatch.context() as patch:
+        written: list[int] = []
+        letter = feeding._Run.letter
+        patch.setattr(feeding._Run, "letter", lambda run, members: written.append(len(ages)) or letter(run, members))
+        # The rate counts for what is made ahead; the wait itself is that of the bucket's own tests.
+        patch.setattr(feeding.Bucket, "take", lambda bucket: None)
+        fed = scene.feed(scene.proofs(), client=Timed, limits=limits._replace(per_second=per_second), clock=clock)
+    assert fed.sent == len(ages) == feeding.BATCH
+    assert min(ages) >= 0 and max(ages) <= 5
+    assert Counter(written)[0] == ahead
+    assert len(written) == fed.sent + again
+    assert len(set(instants)) == len(instants)
 
 
 # Who has a DMP.
