@@ -12,7 +12,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,8 +51,8 @@ BATCH_BYTES = 32 << 20
 AHEAD, AHEAD_BYTES = 64, 4 << 20
 # Rows looked up together in the columnar files.
 LOOK_UP = 1024
-# The oldest that the signature and the VIHF of a message are when it leaves.
-_FRESH = timedelta(seconds=5)
+# Seconds, at most, since the signature and the VIHF of a message were made when it leaves.
+_FRESH = 5.0
 # The registry answers about twenty documents at a time (sheet dmp-transactions.md, section 10).
 ASK = 20
 MOST_ATTEMPTS = 5
@@ -424,6 +424,8 @@ class _Run:
             except Uncanonical:
                 return "DocumentMismatch"
         author, encounter = document.practitioner, document.encounter
+        # Of what waits for its batch, only what will be sent is kept: a body may be a thousand times the PDF that it gave.
+        one = one._replace(pdf=b"", original=None, notice=None)
         return _Ready(submission, one, national, patient, author, encounter, reference, target, earlier)
 
     def earlier(self, submission: Submission) -> Planned:
@@ -607,7 +609,7 @@ class _Run:
         """What is answered about each set. One task for each connection, which takes the next set as long as there is one."""
         found: dict[int, Answer] = {}
         # Made one after the other, as many as the quota lets leave while they are fresh: between two waits each costs twice as much.
-        soon = int(min(self.limits.per_second * _FRESH.total_seconds(), len(sets)))
+        soon = int(min(self.limits.per_second * _FRESH, len(sets)))
         letters = [self.letter(members) for members in sets[:soon]]
         places = iter(range(len(sets)))
 
@@ -641,7 +643,7 @@ class _Run:
         self.bucket.take()
         if self.held.is_set():
             return Answer("not_sent", _HELD)
-        if letter is None or abs(self.clock() - letter.speech.instant) > _FRESH:
+        if letter is None or _apart(self.clock(), letter.speech.instant) > _FRESH:
             letter = self.letter(members)
         client = self.idle.get()
         try:
@@ -705,6 +707,11 @@ def _batches(ready: Iterator[_Ready]) -> Iterator[list[_Ready]]:
         ahead.append(one)
         size += weight
     yield from _taken(ahead)
+
+
+def _apart(one: datetime, other: datetime) -> float:
+    """Seconds between two instants; across a change of the clocks too, where those of one zone subtract as the clock on the wall."""
+    return abs(one.timestamp() - other.timestamp())
 
 
 def _taken(ahead: deque[_Ready]) -> Iterator[list[_Ready]]:

@@ -215,18 +215,18 @@ def document(
     if heading.replaces:
         related = (
             '<relatedDocument typeCode="RPLC"><parentDocument>'
-            f'<id root="{heading.replaces}"/></parentDocument></relatedDocument>'
+            f'<id root="{q(heading.replaces)}"/></parentDocument></relatedDocument>'
         )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
         '<realmCode code="FR"/><typeId extension="POCD_HD000040" root="2.16.840.1.113883.1.3"/>'
         '<templateId root="2.16.840.1.113883.2.8.2.1"/><templateId root="1.2.250.1.213.1.1.1.1"/>'
-        f'{heading.templates}<id root="{heading.id}"/>'
+        f'{heading.templates}<id root="{q(heading.id)}"/>'
         f"{coded('code', kind.code, kind.system, kind.display)}<title>{t(heading.title)}</title>"
         f'<effectiveTime value="{heading.created}"/>'
         f"{coded('confidentialityCode', conf.code, conf.system, conf.display)}"
-        f'<languageCode code="fr-FR"/><setId root="{heading.set_id}"/><versionNumber value="{heading.version}"/>'
+        f'<languageCode code="fr-FR"/><setId root="{q(heading.set_id)}"/><versionNumber value="{heading.version}"/>'
         f"{patient}"
         f'<author><time value="{heading.created}"/><assignedAuthor><id {author.id}/>{author.code}{person}'
         f"<representedOrganization>{organisation}</representedOrganization></assignedAuthor></author>{machine}"

@@ -4,14 +4,18 @@ that is everybody's."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transvase.assets import feeding
 from transvase.assets.circuit import ALIKE, Circuit
 from transvase.assets.quota import Bucket, Limits, Window, back_off, finish
 from transvase.gateways import causes
@@ -295,3 +299,61 @@ def test_an_end_is_never_before_now_and_more_documents_never_end_earlier(
     assert limits.window is None or limits.window.holds(more)
     # So many days have passed, the first of them begun.
     assert more - now >= timedelta(days=(waiting + min(sent, day)) // day - 1)
+
+
+# Letters, and what is made ahead.
+
+
+@pytest.mark.parametrize(
+    ("made", "leaves", "seconds"),
+    [
+        ("2026-11-23T20:00:00", "2026-11-23T20:00:05", 5),
+        ("2026-11-23T20:00:05", "2026-11-23T20:00:00", 5),
+        # The clocks go back: half past two comes twice, an hour apart.
+        ("2026-10-25T02:30:00", "2026-10-25T02:30:00+", 3600),
+        ("2026-03-29T01:59:59", "2026-03-29T03:00:00", 1),
+    ],
+)
+def test_the_age_of_a_letter_is_time_that_passed(made: str, leaves: str, seconds: int) -> None:
+    one, other = (
+        datetime.fromisoformat(text.rstrip("+")).replace(tzinfo=PARIS, fold=int(text.endswith("+")))
+        for text in (made, leaves)
+    )
+    assert feeding._apart(one, other) == seconds
+
+
+KIB = 1 << 10
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batches", "ahead"),
+    [
+        ([KIB] * 3, [3], 3),
+        ([KIB] * 200, [16] * 12 + [8], feeding.AHEAD),
+        ([KIB << 8] * 40, [16, 16, 8], 17),
+        ([KIB << 13] * 9, [4, 4, 1], 5),
+        ([KIB << 16] * 3, [1, 1, 1], 2),
+        ([KIB] * 20 + [KIB << 16] + [KIB], [16, 4, 1, 1], 21),
+    ],
+    ids=["few", "small", "scans", "large", "beyond the bound", "one large among small"],
+)
+def test_what_is_made_ahead_is_bounded(sizes: list[int], batches: list[int], ahead: int) -> None:
+    """Batches keep the order and hold everything; no more than so many documents, or bytes, wait at once."""
+    made: list[int] = []
+    taken: list[int] = []
+    most = 0
+
+    def ready() -> Iterator[Any]:
+        for number, size in enumerate(sizes):
+            made.append(number)
+            yield SimpleNamespace(number=number, composed=SimpleNamespace(data=range(size)))
+
+    found = []
+    for batch in feeding._batches(ready()):
+        most = max(most, len(made) - len(taken))
+        taken += [one.number for one in batch]
+        found.append(len(batch))
+    assert taken == list(range(len(sizes)))
+    assert found == batches
+    # One more is made than waits: what tells that the others are enough.
+    assert most <= ahead + 1

@@ -13,7 +13,6 @@ from transvase.assets.signing import SAMPLED, Signer
 from transvase.exporters import set_signature
 from transvase.exporters.cda import header, level1
 from transvase.formats import cda, cda_pieces, structure_seal
-from transvase.formats.structure_seal import Uncanonical
 from transvase.formats.xds import DocumentEntry
 
 OID = "2.999.1.1"
@@ -137,20 +136,37 @@ def test_other_bytes_are_declined(data):
 
 
 def test_a_writer_that_breaks_its_promise_is_found_out():
-    """One document in so many has its digest taken from the parser too, the first of a run among them."""
-    signer = Signer.__new__(Signer)
-    signer.proofs, signer.written = SimpleNamespace(signature_digest="sha256"), 0
+    """One document in so many has its digest taken from the parser too, the first of a run among them; then all have."""
     good, entry = document(**ORDINARY), DocumentEntry("1")
-    bad = good.replace(
-        b' codeSystem="2.16.840.1.113883.5.25" displayName="Normal"',
-        b' displayName="Normal" codeSystem="2.16.840.1.113883.5.25"',
-    )
-    assert bad != good
-    with pytest.raises(Uncanonical, match="its writer promises"):
-        signer.reference(entry, bad, written=True)
-    for _ in range(SAMPLED):
-        signer.reference(entry, good, written=True)
-    with pytest.raises(Uncanonical):
-        signer.reference(entry, bad, written=True)
+    code = b' codeSystem="2.16.840.1.113883.5.25"'
+    label = b' displayName="Normal"'
+    bad = good.replace(code + label, label + code)
+    right = {data: set_signature.reference("1", data, "sha256") for data in (good, bad)}
+    assert set_signature.reference("1", bad, "sha256", written=True) != right[bad]
+    for first in (0, SAMPLED):
+        signer = Signer.__new__(Signer)
+        signer.proofs, signer.written, signer.trusted = SimpleNamespace(signature_digest="sha256"), 0, True
+        for _ in range(first):
+            assert signer.reference(entry, good, written=True) == right[good]
+        for _ in range(SAMPLED):
+            assert signer.reference(entry, bad, written=True) == right[bad]
+        assert not signer.trusted
     # What was not made here promises nothing.
-    assert signer.reference(entry, bad, written=False).digest == set_signature.reference("1", bad, "sha256").digest
+    assert signer.reference(entry, bad, written=False) == right[bad]
+
+
+@pytest.mark.parametrize("identifier", ["a/>b", 'x"y', "1.2&3", "1<2"])
+def test_an_identifier_that_is_no_oid_breaks_nothing(identifier):
+    """A CDA of the record may bear anything as its id."""
+    heading = header.Heading(
+        level1.TEMPLATES, identifier, identifier, 2, identifier, "11488-4", "T", "20261123", "20261123", ""
+    )
+    by = header.signatory(SimpleNamespace(**ORDINARY["practitioner"]), OID)
+    target = header.record_target(SimpleNamespace(**ORDINARY["patient"]), OID, True)
+    text = header.document(
+        heading, target, by, by, header.structure(SimpleNamespace(**ORDINARY["practice"])), level1.BODY
+    )
+    data = level1.filled(text, PDF)
+    found = cda.header(cda.parse(data))
+    assert (found.id.root, found.set_id.root, found.replaces.root) == (identifier,) * 3
+    assert set_signature.reference("1", data, "sha256", written=True) == set_signature.reference("1", data, "sha256")
