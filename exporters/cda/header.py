@@ -2,6 +2,8 @@
 
 Values in, escaped text out: no tree, no clock. Parts that do not change within a patient or a practice are built once by the
 caller (`record_target`, `Signatory`) and reused for each document. Bodies are in the sibling modules.
+
+Attributes stand in the order of Canonical XML, on which `level1.canonical` relies.
 """
 
 from __future__ import annotations
