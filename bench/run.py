@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from functools import partial
@@ -100,21 +100,38 @@ class Unit:
     def shipped(self, out: Path, patients: int) -> None:
         """PATnnnnn.ZIP as the product writes it: VSM with its PDF, documents, metadata, PDF copies, JSON; hashed and framed."""
         from transvase.exporters import patient_archive
+        from transvase.exporters.abreast import abreast, done
+        from transvase.exporters.portability import ABREAST
         from transvase.formats import zip_stream
+
+        def made() -> Any:
+            return patient_archive.building(self.ctx, self.patient, self.record, True, True, self.body)
 
         stamp = zip_stream.dos_time(ref.CLOCK.replace(tzinfo=None))
         with out.open("wb") as file:
-            for _ in range(1, patients + 1):
-                one = patient_archive.build(self.ctx, self.patient, self.record, True, True, self.body)
-                member = zip_stream.Member("PAT00001.ZIP", 0, zip_stream.crc(one.data), len(one.data), len(one.data), 0)
-                hashlib.sha256(one.data).hexdigest()
-                file.write(zip_stream.local_header(member, stamp))
-                file.write(one.data)
+            for start in range(0, patients, ABREAST):
+                for one in done(abreast([made() for _ in range(start, min(start + ABREAST, patients))])):
+                    check = zip_stream.crc(one.data)
+                    member = zip_stream.Member("PAT00001.ZIP", 0, check, len(one.data), len(one.data), 0)
+                    hashlib.sha256(one.data).hexdigest()
+                    file.write(zip_stream.local_header(member, stamp))
+                    file.write(one.data)
             sync(file)
 
     def listed(self, out: Path, patients: int) -> None:
         """What the design's reference unit lists and nothing more: a FHIR document bundle, a VSM, two level-1 CDA, metadata, one zip."""
+        from transvase.exporters.abreast import abreast, done
+        from transvase.exporters.portability import ABREAST
+
+        with out.open("wb") as file:
+            for start in range(0, patients, ABREAST):
+                for data in done(abreast([self._listed() for _ in range(start, min(start + ABREAST, patients))])):
+                    file.write(data)
+            sync(file)
+
+    def _listed(self) -> Generator[None, None, bytes]:
         from transvase.exporters import documents, patient_archive
+        from transvase.exporters.abreast import abreast
         from transvase.exporters.cda.header import record_target
         from transvase.exporters.fhir.bundle import document_bundle
         from transvase.formats import zip_stream
@@ -122,43 +139,38 @@ class Unit:
         from transvase.formats.xds_xml import submit_objects_request
 
         ctx, patient, record = self.ctx, self.patient, self.record
-        people = {"1": ref.practitioner()}
-        moment = ref.CLOCK.replace(tzinfo=None)
-        with out.open("wb") as file:
-            for _ in range(patients):
-                target = record_target(patient, ctx.practice.oid, True)
-                entries, members = [], []
-                text, _ = patient_archive.synthesis_text(ctx, patient, record, target)
-                data, entry = patient_archive.synthesis_document(ctx, text) or (b"", None)
-                entries.append(entry)
-                members.append(("IHE_XDM/SUBSET01/DOC0001.XML", data, True))
-                for rank, (document, version) in enumerate(
-                    zip(record["document"], record["document_version"], strict=True), 2
-                ):
-                    body = self.body(version.sha256) or b""
-                    name = f"DOC{rank:04d}"
-                    one = documents.compose(
-                        ctx, target, True, document, version, f"1.2.250.1.999.1.1.9.{rank}", "", body, name
-                    )
-                    entries.append(one.entry)
-                    members.append((f"IHE_XDM/SUBSET01/{name}.XML", one.data, True))
-                submission = submission_set(
-                    entries, unique_id="1.2.250.1.999.1.1.7.1", source_id="1.2.250.1.999.1.1", time="20261123190000"
-                )
-                members.append(
-                    (
-                        "IHE_XDM/SUBSET01/METADATA.XML",
-                        submit_objects_request(submission, entries, for_xdm=True).encode(),
-                        True,
-                    )
-                )
-                bundle = document_bundle(
-                    self.bundled, practice=ctx.practice, practitioners=people, patient=patient, created="2026-11-23T20:00:00+01:00",
-                    identifier="1.2.250.1.999.1.1.8.1", qualified=True,
-                )  # fmt: skip
-                members.append(("BUNDLE.JSON", bundle, True))
-                file.write(zip_stream.build(members, moment))
-            sync(file)
+        target = record_target(patient, ctx.practice.oid, True)
+        text, _ = patient_archive.synthesis_text(ctx, patient, record, target)
+        yield
+        data, entry = (yield from patient_archive.synthesis_document(ctx, text)) or (b"", None)
+        entries, members = [entry], [("IHE_XDM/SUBSET01/DOC0001.XML", data, True)]
+        yield
+        bodies = [self.body(version.sha256) or b"" for version in record["document_version"]]
+        yield
+        pairs = zip(record["document"], record["document_version"], bodies, strict=True)
+        works = [
+            documents.composing(
+                ctx, target, True, document, version, f"1.2.250.1.999.1.1.9.{rank}", "", body, f"DOC{rank:04d}"
+            )
+            for rank, (document, version, body) in enumerate(pairs, 2)
+        ]
+        for one in (yield from abreast(works)):
+            entries.append(one.entry)
+            members.append((f"IHE_XDM/SUBSET01/{one.entry.uri}", one.data, True))
+        yield
+        submission = submission_set(
+            entries, unique_id="1.2.250.1.999.1.1.7.1", source_id="1.2.250.1.999.1.1", time="20261123190000"
+        )
+        metadata = submit_objects_request(submission, entries, for_xdm=True).encode()
+        members.append(("IHE_XDM/SUBSET01/METADATA.XML", metadata, True))
+        yield
+        bundle = document_bundle(
+            self.bundled, practice=ctx.practice, practitioners={"1": ref.practitioner()}, patient=patient,
+            created="2026-11-23T20:00:00+01:00", identifier="1.2.250.1.999.1.1.8.1", qualified=True,
+        )  # fmt: skip
+        members.append(("BUNDLE.JSON", bundle, True))
+        yield
+        return zip_stream.build(members, ref.CLOCK.replace(tzinfo=None))
 
 
 _unit: Unit | None = None

@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from transvase.exporters import structured
+from transvase.exporters.abreast import Work, done
 from transvase.exporters.cda import header as cda_header
 from transvase.exporters.cda import level1
 from transvase.exporters.pdf import beside as pdf_beside
@@ -97,11 +98,12 @@ def context(
     )
 
 
-def read_back(ctx: Context, data: bytes) -> cda.CdaHeader | None:
+def read_back(ctx: Context, data: bytes) -> Work[cda.CdaHeader | None]:
     """The header of a document we wrote, read from its bytes; None when the schema refuses it."""
     if ctx.schema is None and (found := cda_pieces.written(data)) is not None:
         return found
     if ctx.accepts is not None and ctx.accepts(data):
+        yield
         return cda_pieces.header(data) or cda.header(cda.parse(data))
     root = cda.parse(data)
     return cda.header(root) if ctx.schema is None or ctx.schema.validate(root) else None
@@ -160,6 +162,22 @@ def compose(
     the record holds of this version beside its body, for a document made here to leave in its own model.
 
     Never raises for what the body holds: a body nobody can read leaves with a notice and its original bytes."""
+    return done(composing(ctx, target, header_possible, document, version, identifier, previous, body, name, rows))
+
+
+def composing(
+    ctx: Context,
+    target: str,
+    header_possible: bool,
+    document: Any,
+    version: Any,
+    identifier: str,
+    previous: str,
+    body: bytes,
+    name: str,
+    rows: structured.Rows | None = None,
+) -> Work[Composed]:
+    """`compose` in stages, for several documents abreast."""
     detected = version.detected or "unknown"
     masks = tuple(
         code
@@ -190,6 +208,7 @@ def compose(
     else:
         original = (body, EXTENSION.get(detected, "BIN")) if body else None
         pdf, rung = _rendered(body, detected, version.damage, document, created, identifier)
+    yield
     head = heading(ctx, document, version, identifier, previous)
     author = ctx.signatories.get(document.practitioner or "", ctx.responsible)
     if document.origin != "produced" and document.external_author:
@@ -200,12 +219,17 @@ def compose(
     else:
         responsible = author
     text = cda_header.document(head, target, author, responsible, ctx.structure, level1.BODY)
+    yield
     for form, data in _forms(ctx, head, target, author, text, pdf, rows if document.origin == "produced" else None):
-        facts = read_back(ctx, data) if header_possible else None
+        yield
+        facts = (yield from read_back(ctx, data)) if header_possible else None
         if facts is not None:
+            yield
+            digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+            yield
             entry = derive(
                 facts,
-                data_sha1=hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+                data_sha1=digest,
                 size=len(data),
                 uri=f"{name}.XML",
                 local_confidentiality=masks,

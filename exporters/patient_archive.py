@@ -7,12 +7,13 @@ canonical row, nothing left out), ORIGINAUX/ (source bytes that neither CDA nor 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import orjson
 
 from transvase.exporters import documents, structured, summary
+from transvase.exporters.abreast import Work, abreast, done, portions
 from transvase.exporters.cda import header as cda_header
 from transvase.exporters.cda import vsm
 from transvase.exporters.documents import Composed, Context
@@ -29,6 +30,9 @@ from transvase.model.record import Record
 
 # Version of DONNEES.JSON's shape; DOCUMENTATION describes it.
 DATA_VERSION = 1
+
+# Documents of a patient that are made abreast.
+ABREAST = 64
 
 # Ends the name of the page that stands beside a readable copy which is no PDF/A-1.
 NOTICE = "_AVIS"
@@ -63,62 +67,99 @@ def build(
     ctx: Context, patient: Any, record: Record, qualified: bool, header_possible: bool, bodies: Bodies
 ) -> PatientArchive:
     """`bodies` gives the bytes of a SHA-256, or None when the store lost them (a verdict says so beforehand)."""
+    return done(building(ctx, patient, record, qualified, header_possible, bodies))
+
+
+def building(
+    ctx: Context, patient: Any, record: Record, qualified: bool, header_possible: bool, bodies: Bodies
+) -> Work[PatientArchive]:
+    """`build` in stages, for several patients abreast."""
     target = cda_header.record_target(patient, ctx.practice.oid, qualified)
-    composed: list[Composed] = [_synthesis(ctx, patient, record, target, header_possible)]
+    composed: list[Composed] = [(yield from _synthesis(ctx, patient, record, target, header_possible))]
     lines: list[Line] = []
     seen = {composed[0].entry.unique_id: composed[0].entry}
-    versions: dict[str, list[Any]] = {}
-    for row in record.get("document_version", []):
-        versions.setdefault(row.document, []).append(row)
     structured_rows = structured.of_record(
         record, lambda: cda_header.record_target(patient, ctx.practice.oid, qualified, reachable=True)
     )
-    for document in record.get("document", []):
-        previous = ""
-        rows = _numbered(versions.get(document.key, []))
-        for version in rows:
-            # A former software fed the last version; the id it used stays that of this version alone.
-            fed_as = document.fed_unique_id if version is rows[-1] else None
-            identifier = version.own_unique_id or unique_id(ctx.practice.oid, document.key, version.version, fed_as)
-            body = bodies(version.sha256) if version.sha256 else None
-            if body is None or (not body and version.detected == "empty"):
-                lines.append(Line(document.key, version.key, "", "absent", "", "", False))
+
+    def work(version: _Version, previous: str, body: bytes, rank: int) -> Work[Composed]:
+        # Rows are those of the document as it is now.
+        rows = structured_rows.get(version.document.key) if version.newest else None
+        return documents.composing(
+            ctx,
+            target,
+            header_possible,
+            version.document,
+            version.row,
+            version.identifier,
+            previous,
+            body,
+            _name(rank),
+            rows,
+        )
+
+    replaced = ""
+    for some in portions(_versions(ctx, record), _size, ABREAST):
+        yield
+        found = [_body(version.row, bodies) for version in some]
+        foreseen: list[str] = []
+        works: list[Work[Composed]] = []
+        previous = replaced
+        for version, body in zip(some, found, strict=True):
+            previous = previous if version.follows else ""
+            foreseen.append(previous)
+            if body is not None:
+                works.append(work(version, previous, body, len(composed) + len(works) + 1))
+                previous = version.identifier
+        yield
+        ready = iter((yield from abreast(works)))
+        for version, body, told in zip(some, found, foreseen, strict=True):
+            replaced = replaced if version.follows else ""
+            if body is None:
+                lines.append(
+                    Line(version.document.key, version.row.key if version.row else "", "", "absent", "", "", False)
+                )
                 continue
+            made = next(ready)
             name = _name(len(composed) + 1)
-            # Rows are those of the document as it is now.
-            held = structured_rows.get(document.key) if version is rows[-1] else None
-            one = documents.compose(
-                ctx, target, header_possible, document, version, identifier, previous, body, name, held
-            )
-            earlier = seen.get(one.entry.unique_id)
-            if earlier is not None and earlier.sha1 == one.entry.sha1:
+            if replaced != told:
+                # The version before it did not leave under the identifier that was foreseen.
+                made = done(work(version, replaced, body, len(composed) + 1))
+            earlier = seen.get(made.entry.unique_id)
+            if earlier is not None and earlier.sha1 == made.entry.sha1:
                 # The same CDA filed twice is one document of the archive, and both rows say where it is.
-                lines.append(Line(document.key, version.key, earlier.uri, "repeated", "", earlier.unique_id, False))
+                lines.append(
+                    Line(version.document.key, version.row.key, earlier.uri, "repeated", "", earlier.unique_id, False)
+                )
                 continue
+            identifier = version.identifier
             if earlier is not None:
                 # Two contents under one uniqueId: the second cannot enter the metadata under it.
-                spoilt = version._replace(damage="another document has its uniqueId")
-                identifier = unique_id(ctx.practice.oid, document.key, version.version)
-                one = documents.compose(
-                    ctx, target, header_possible, document, spoilt, identifier, previous, body, name
+                spoilt = version.row._replace(damage="another document has its uniqueId")
+                identifier = unique_id(ctx.practice.oid, version.document.key, version.row.version)
+                made = documents.compose(
+                    ctx, target, header_possible, version.document, spoilt, identifier, replaced, body, name
                 )
-            seen[one.entry.unique_id] = one.entry
-            composed.append(one)
+            if not made.entry.uri.startswith(name):
+                # One before it was a repetition.
+                uri = f"{name}.{made.entry.uri.rpartition('.')[2]}"
+                made = made._replace(entry=made.entry._replace(uri=uri))
+            seen[made.entry.unique_id] = made.entry
+            composed.append(made)
             lines.append(
                 Line(
-                    document.key,
-                    version.key,
-                    one.entry.uri,
-                    one.form,
-                    one.rung,
-                    one.entry.unique_id,
-                    one.checked,
-                    one.reasons,
+                    version.document.key,
+                    version.row.key,
+                    made.entry.uri,
+                    made.form,
+                    made.rung,
+                    made.entry.unique_id,
+                    made.checked,
+                    made.reasons,
                 )
             )
-            previous = identifier
-        if document.key not in versions:
-            lines.append(Line(document.key, "", "", "absent", "", "", False))
+            replaced = identifier
+    yield
     # A CDA of its own may name the patient otherwise than the record (an older or local identifier): one archive, one patientId.
     patient_id = composed[0].entry.patient_id
     # The repository of an archive is the archive of the practice: XDS wants its OID on every document (PORT-70).
@@ -130,7 +171,9 @@ def build(
         source_id=source_id(documents.custodian(ctx), ctx.practice.oid),
         time=utc14(ctx.clock),
     )
+    yield
     metadata = submit_objects_request(submission, entries, for_xdm=True).encode()
+    yield
     files: list[tuple[str, bytes, bool]] = [
         ("INDEX.HTM", index(ctx), True),
         ("README.TXT", _readme(ctx, len(composed)), True),
@@ -153,7 +196,44 @@ def build(
         if one.original:
             files.append((f"ORIGINAUX/{_name(rank)}.{one.original[1]}", one.original[0], True))
     files.append(("DONNEES.JSON", _data(patient, record, lines), True))
+    yield
     return PatientArchive(zip_stream.build(files, moment), patient_id, lines, copies)
+
+
+class _Version(NamedTuple):
+    """A version of a document, numbered, or a document without any; `follows` another version of it, is its `newest`."""
+
+    document: Any
+    row: Any
+    identifier: str
+    follows: bool
+    newest: bool
+
+
+def _versions(ctx: Context, record: Record) -> Iterator[_Version]:
+    versions: dict[str, list[Any]] = {}
+    for row in record.get("document_version", []):
+        versions.setdefault(row.document, []).append(row)
+    for document in record.get("document", []):
+        rows = _numbered(versions.get(document.key, []))
+        for version in rows:
+            newest = version is rows[-1]
+            # A former software fed the last version; the id it used stays that of this version alone.
+            fed_as = document.fed_unique_id if newest else None
+            identifier = version.own_unique_id or unique_id(ctx.practice.oid, document.key, version.version, fed_as)
+            yield _Version(document, version, identifier, version is not rows[0], newest)
+        if not rows:
+            yield _Version(document, None, "", False, True)
+
+
+def _size(one: _Version) -> int:
+    return (one.row and one.row.size) or 0
+
+
+def _body(version: Any, bodies: Bodies) -> bytes | None:
+    """The bytes of a version, None when there is nothing to carry."""
+    body = bodies(version.sha256) if version and version.sha256 else None
+    return None if version and not body and version.detected == "empty" else body
 
 
 def _numbered(rows: list[Any]) -> list[Any]:
@@ -283,21 +363,24 @@ def synthesis_text(ctx: Context, patient: Any, record: Record, target: str) -> t
     ), identifier
 
 
-def synthesis_document(ctx: Context, text: str) -> tuple[bytes, DocumentEntry] | None:
+def synthesis_document(ctx: Context, text: str) -> Work[tuple[bytes, DocumentEntry] | None]:
     """The VSM's bytes and entry, read again from its bytes; None when the schema refuses it."""
     data = text.encode()
-    facts = documents.read_back(ctx, data)
+    facts = yield from documents.read_back(ctx, data)
     if facts is None:
         return None
+    yield
     digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
     return data, derive(facts, data_sha1=digest, size=len(data), uri=f"{_name(1)}.XML")
 
 
-def _synthesis(ctx: Context, patient: Any, record: Record, target: str, header_possible: bool) -> Composed:
+def _synthesis(ctx: Context, patient: Any, record: Record, target: str, header_possible: bool) -> Work[Composed]:
     """The VSM with its readable copy, first document of the archive (PORT-35)."""
     text, identifier = synthesis_text(ctx, patient, record, target)
+    yield
     pdf = writer.text_document(vsm.TITLE, summary.blocks(patient, record), created=ctx.clock, identifier=identifier)
-    made = synthesis_document(ctx, text) if header_possible else None
+    yield
+    made = (yield from synthesis_document(ctx, text)) if header_possible else None
     if made is None:
         return documents.plain(text, pdf, "synthesis", None, (), _name(1), "")
     return Composed(*made, pdf, "written", "synthesis", None, ctx.schema is not None)

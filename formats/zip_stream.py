@@ -15,7 +15,7 @@ from isal import isal_zlib
 
 _LIMIT = 0xFFFFFFFF
 # Level 1 of ISA-L: about ten times the speed of zlib's default for a few percent more bytes on base64 and XML.
-_LEVEL = 1
+LEVEL = 1
 _PIECE = 1 << 16
 STORED, DEFLATED = 0, 8
 # "Made by" Unix, and the rights of a file and of a folder there.
@@ -43,7 +43,7 @@ def dos_time(moment: datetime) -> tuple[int, int]:
 
 def deflate(data: bytes) -> bytes:
     """Raw DEFLATE."""
-    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+    compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -15)
     return bytes(compressor.compress(data) + compressor.flush())
 
 
@@ -164,7 +164,7 @@ class ZipStream:
 
     def add_text(self, name: str, chunks: Iterable[bytes]) -> None:
         """A member made in chunks and held deflated only, for a file that does not go back."""
-        compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+        compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -15)
         packed: list[bytes] = []
         size = check = 0
         for chunk in chunks:
@@ -183,7 +183,7 @@ class ZipStream:
         start = self._offset
         holder = Member(name, DEFLATED, 0, _LIMIT, _LIMIT, start)
         self._put(local_header(holder, self._stamp))
-        compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+        compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -15)
         size = packed = check = 0
         for chunk in _regrouped(chunks):
             size += len(chunk)
@@ -244,7 +244,7 @@ class ZipStream:
 
 def deflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Raw DEFLATE of chunks, however they are cut."""
-    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+    compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -15)
     for chunk in _regrouped(chunks):
         yield bytes(compressor.compress(chunk))
     yield bytes(compressor.flush())
