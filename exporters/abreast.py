@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
 # Bytes of the bodies that some works hold together, at most: more would not stay in the caches between two stages.
-BYTES_AT_MOST = 4_000_000
+BYTES_AT_MOST = 8_000_000
 
 T = TypeVar("T")
 Work = Generator[None, None, T]

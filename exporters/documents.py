@@ -221,11 +221,10 @@ def composing(
     text = cda_header.document(head, target, author, responsible, ctx.structure, level1.BODY)
     yield
     for form, data in _forms(ctx, head, target, author, text, pdf, rows if document.origin == "produced" else None):
-        yield
+        # What passes over all the bytes comes at once, while they are in the nearest caches.
+        digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
         facts = (yield from read_back(ctx, data)) if header_possible else None
         if facts is not None:
-            yield
-            digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
             yield
             entry = derive(
                 facts,

@@ -140,7 +140,7 @@ def building(
                 made = documents.compose(
                     ctx, target, header_possible, version.document, spoilt, identifier, replaced, body, name
                 )
-            if not made.entry.uri.startswith(name):
+            if not made.entry.uri.startswith(f"{name}."):
                 # One before it was a repetition.
                 uri = f"{name}.{made.entry.uri.rpartition('.')[2]}"
                 made = made._replace(entry=made.entry._replace(uri=uri))
@@ -366,11 +366,12 @@ def synthesis_text(ctx: Context, patient: Any, record: Record, target: str) -> t
 def synthesis_document(ctx: Context, text: str) -> Work[tuple[bytes, DocumentEntry] | None]:
     """The VSM's bytes and entry, read again from its bytes; None when the schema refuses it."""
     data = text.encode()
+    # What passes over all the bytes comes at once, while they are in the nearest caches.
+    digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
     facts = yield from documents.read_back(ctx, data)
     if facts is None:
         return None
     yield
-    digest = hashlib.sha1(data, usedforsecurity=False).hexdigest()
     return data, derive(facts, data_sha1=digest, size=len(data), uri=f"{_name(1)}.XML")
 
 

@@ -1,7 +1,8 @@
 """The outer archive PA<timestamp>.ZIP (PORT-45, sections D and E): lots of patients become part files in worker processes, then one
 pass assembles them with README, MANIFEST, DOCUMENTATION and TRANSVERSE.ZIP, and computes the digest delivered beside the archive.
 
-A finished part survives an interruption: the same export run again takes it as it is. Memory holds one patient and one lot of rows.
+A finished part survives an interruption: the same export run again takes it as it is. Memory holds one lot of rows, and the archives of a
+few patients that are made abreast.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ _CHUNK = 1 << 20
 # From about so many patients on, compiling the schema costs less than it saves (a second in each worker, against 1.7 ms a patient).
 MANY = 500
 # Patients whose archives are made abreast.
-ABREAST = 16
+ABREAST = 48
 # Clock of an export that was begun and not finished: going on with it makes its finished parts serve.
 PENDING = Path("parts") / "clock"
 # Files of optional folders that wait for the archive that they go into.

@@ -6,6 +6,7 @@ Codes are in `coding`, dates in `dating`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2s
 
 from transvase.formats.xml_text import attribute
@@ -31,6 +32,7 @@ def words(value: str | None) -> str:
     return attribute(value) if _SPECIAL(value) else value
 
 
+@lru_cache(maxsize=16384)
 def label(value: str | None) -> str:
     """The label of a row, never empty nor white space: `displayName` and `name` refuse an empty text (XSD, type st)."""
     return words(value) if value and value.strip(" \t\r\n") else UNLABELLED
@@ -41,5 +43,5 @@ def extension(key: str) -> str:
 
     A key that CDA cannot hold as it is (over 64 characters, out of printable ASCII) is replaced by its digest."""
     if 0 < len(key) <= 64 and key.isascii() and key.isprintable():
-        return words(key)
+        return key if key.isalnum() else words(key)
     return blake2s(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
