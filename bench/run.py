@@ -71,6 +71,7 @@ class Unit:
         from lxml import etree
 
         from transvase.exporters import documents
+        from transvase.formats.base64_deflate import packed
         from transvase.formats.processes import calm_collector
         from transvase.formats.schema_acceptor import compile_schema
 
@@ -84,7 +85,7 @@ class Unit:
         # As in an export of many patients.
         accepts = compile_schema(Path(schema)).accepts if schema else None
         self.ctx = documents.context(
-            ref.practice(), [ref.practitioner()], ref.CLOCK, "Transvase bench", validator, accepts
+            ref.practice(), [ref.practitioner()], ref.CLOCK, "Transvase bench", validator, accepts, packs=packed
         )
         self.patient, self.record = ref.patient(), ref.record(self.bodies)
         # The unit's bundle has 32 entries, its VSM 60.
@@ -154,9 +155,8 @@ class Unit:
             )
             for rank, (document, version, body) in enumerate(pairs, 2)
         ]
-        for one in (yield from abreast(works)):
-            entries.append(one.entry)
-            members.append((f"IHE_XDM/SUBSET01/{one.entry.uri}", one.data, True))
+        made = yield from abreast(works)
+        entries += [one.entry for one in made]
         yield
         submission = submission_set(
             entries, unique_id="1.2.250.1.999.1.1.7.1", source_id="1.2.250.1.999.1.1", time="20261123190000"
@@ -170,6 +170,7 @@ class Unit:
         )  # fmt: skip
         members.append(("BUNDLE.JSON", bundle, True))
         yield
+        members += [(f"IHE_XDM/SUBSET01/{e.entry.uri}", e.data, patient_archive.deflation(ctx, e)) for e in made]
         return zip_stream.build(members, ref.CLOCK.replace(tzinfo=None))
 
 

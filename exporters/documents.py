@@ -45,7 +45,8 @@ EXTENSION = {"pdf": "PDF", "rtf": "RTF", "text": "TXT", "jpeg": "JPG", "tiff": "
 @dataclass(frozen=True)
 class Context:
     """What is common to the documents of a practice: rows, ready header parts, clock (aware), software, optional XSD validator, and
-    optionally what accepts most documents faster than it (`formats.schema_acceptor`)."""
+    optionally what accepts most documents faster than it (`formats.schema_acceptor`) and what packs a level-1 CDA faster than ISA-L
+    (`formats.base64_deflate`)."""
 
     practice: Any
     structure: cda_header.Structure
@@ -55,6 +56,7 @@ class Context:
     software: str
     schema: Any = None
     accepts: Callable[[bytes], bool] | None = None
+    packs: Callable[[bytes, bytes, int], bytes | None] | None = None
     # Resolution at which pages of a PDF are drawn when nothing else makes it PDF/A-1; 0 to draw none.
     dpi: int = 0
 
@@ -88,13 +90,14 @@ def context(
     schema: Any = None,
     accepts: Callable[[bytes], bool] | None = None,
     dpi: int = 0,
+    packs: Callable[[bytes, bytes, int], bytes | None] | None = None,
 ) -> Context:
     """The context of a practice from its rows; the first active practitioner answers for what no author signs."""
     signatories = {p.key: cda_header.signatory(p, practice.oid) for p in practitioners}
     lead = next((p for p in practitioners if p.active), practitioners[0] if practitioners else None)
     responsible = signatories[lead.key] if lead else cda_header.outside_author(practice.name, "structure", practice.oid)
     return Context(
-        practice, cda_header.structure(practice), signatories, responsible, clock, software, schema, accepts, dpi
+        practice, cda_header.structure(practice), signatories, responsible, clock, software, schema, accepts, packs, dpi
     )
 
 

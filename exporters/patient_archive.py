@@ -15,7 +15,7 @@ import orjson
 from transvase.exporters import documents, structured, summary
 from transvase.exporters.abreast import Work, abreast, done, portions
 from transvase.exporters.cda import header as cda_header
-from transvase.exporters.cda import vsm
+from transvase.exporters.cda import level1, vsm
 from transvase.exporters.documents import Composed, Context
 from transvase.exporters.pdf import writer
 from transvase.formats import zip_stream
@@ -174,7 +174,7 @@ def building(
     yield
     metadata = submit_objects_request(submission, entries, for_xdm=True).encode()
     yield
-    files: list[tuple[str, bytes, bool]] = [
+    files: list[tuple[str, bytes, bool | bytes]] = [
         ("INDEX.HTM", index(ctx), True),
         ("README.TXT", _readme(ctx, len(composed)), True),
         ("IHE_XDM/", b"", False),
@@ -182,7 +182,7 @@ def building(
     ]
     # PDF bytes hardly shrink, and a level-1 CDA is their base64: DEFLATE gives back the third that base64 added.
     files += [
-        (f"IHE_XDM/SUBSET01/{e.uri}", c.data, not e.uri.endswith(".PDF"))
+        (f"IHE_XDM/SUBSET01/{e.uri}", c.data, not e.uri.endswith(".PDF") and deflation(ctx, c))
         for c, e in zip(composed, entries, strict=True)
     ]
     files.append(("IHE_XDM/SUBSET01/METADATA.XML", metadata, True))
@@ -224,6 +224,13 @@ def _versions(ctx: Context, record: Record) -> Iterator[_Version]:
             yield _Version(document, version, identifier, version is not rows[0], newest)
         if not rows:
             yield _Version(document, None, "", False, True)
+
+
+def deflation(ctx: Context, one: Composed) -> bool | bytes:
+    """What `zip_stream.build` is told of a CDA: its DEFLATE where the context makes it, True otherwise."""
+    if ctx.packs is None or (after := level1.tail(one.data, one.pdf)) is None:
+        return True
+    return ctx.packs(one.data, one.pdf, after) or True
 
 
 def _size(one: _Version) -> int:

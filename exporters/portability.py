@@ -145,9 +145,9 @@ class Part(NamedTuple):
 class _Worker:
     """Opened once per process: tables, context, schema."""
 
-    def __init__(self, job: Job, many: bool) -> None:
+    def __init__(self, job: Job, many: bool, large: bool) -> None:
         self.base = canonical.connect(Path(job.work), memory="256MB", scope=job.scope)
-        self.ctx = open_context(job, self.base, many)
+        self.ctx = open_context(job, self.base, many, large)
         self.folder = Path(job.work) / "bodies"
         self.job = job
         self.practitioners = {row.key: row for row in _rows(self.base, "practitioner")}
@@ -175,9 +175,9 @@ def _rows(base: Any, table: str) -> list[Any]:
 _worker: _Worker | None = None
 
 
-def open_context(job: Job, base: Any, many: bool = False) -> Context:
+def open_context(job: Job, base: Any, many: bool = False, large: bool = False) -> Context:
     """The practice's context: the first structure of the database, with what the settings override. With `many` documents to check
-    the schema is compiled, which takes a second."""
+    the schema is compiled, which takes a second; the documents of a `large` export are packed in a way of their own."""
     rows = base.sql(f"SELECT {TABLES['practice'].select} FROM practice ORDER BY key LIMIT 1").fetchall()
     given = {k: v for k, v in job.practice if v}
     if rows:
@@ -202,6 +202,7 @@ def open_context(job: Job, base: Any, many: bool = False) -> Context:
         schema,
         _acceptor(job) if many else None,
         job.dpi,
+        _packer() if large else None,
     )
 
 
@@ -217,9 +218,15 @@ def _acceptor(job: Job) -> Callable[[bytes], bool] | None:
         return None
 
 
-def _start(job: Job, many: bool) -> None:
+def _packer() -> Callable[[bytes, bytes, int], bytes | None]:
+    from transvase.formats.base64_deflate import packed
+
+    return packed
+
+
+def _start(job: Job, many: bool, large: bool) -> None:
     global _worker  # noqa: PLW0603 - one per process, set once by the pool's initializer
-    _worker = _Worker(job, many)
+    _worker = _Worker(job, many, large)
     calm_collector()
 
 
@@ -231,13 +238,13 @@ def _stop() -> None:
     _worker = None
 
 
-def _start_process(job: Job, many: bool) -> None:
+def _start_process(job: Job, many: bool, large: bool) -> None:
     """Initializer of a pool's process. Ctrl-C reaches it too, and is the parent's to answer: the lot in hand is finished."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     # Still open at the end, the tables would make DuckDB's binding fill the terminal with what it calls leaks.
     atexit.register(_stop)
-    _start(job, many)
+    _start(job, many, large)
 
 
 def _leave_with_parent() -> None:
@@ -401,9 +408,11 @@ def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Pa
         progress(state["patients"], state["documents"], total)
 
     many = sum(lot.patients for lot in waiting) >= MANY
+    # The bytes depend on it, so it is told from the whole export and not from what is left of it.
+    large = sum(lot.patients for lot in every) >= MANY
     if workers == 1 or len(waiting) < 2:
         if waiting:
-            _start(job, many)
+            _start(job, many, large)
             try:
                 for lot in waiting:
                     keep(lot, _lot(lot, str(folder)))
@@ -413,9 +422,11 @@ def parts(job: Job, buckets: range, workers: int, progress: Progress) -> list[Pa
         if many:
             # Compiled here first: the workers find what it left on disk instead of compiling side by side.
             _acceptor(job)
+        if large:
+            _packer()
         # Spawned, not forked: the same on every system, and DuckDB's threads do not survive a fork.
         with ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(job, many)
+            workers, mp_context=get_context("spawn"), initializer=_start_process, initargs=(job, many, large)
         ) as pool:
             with deaf_to_interrupts():
                 running = {pool.submit(_lot, lot, str(folder)): lot for lot in waiting}

@@ -42,7 +42,7 @@ _FIELDS = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
 _TIME = re.compile(r"(\d{4}|\d{6}|\d{8}|\d{10}|\d{12}|\d{14})(?:\.\d+)?([+-]\d{4})?", re.ASCII)
 _HL7_ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
 # One search decides: hardly any name holds a delimiter, and `translate` costs ten times the search.
-_HL7_SPECIAL = re.compile(r"[\\|^&~]")
+_HL7_SPECIAL = re.compile(r"[\\|^&~]").search
 _OID_ARC = re.compile(r"0|[1-9][0-9]*")
 
 
@@ -113,6 +113,7 @@ def derive(
     act = header.acts[0] if header.acts else None
     uuid_ = entry_uuid(unique_id)
     authenticator = header.legal_authenticator
+    patient, source, told = _of_patient(header.patient)
     if deletion:
         action = "D"
     else:
@@ -133,9 +134,9 @@ def derive(
         language=header.language,
         title=header.title,
         legal_authenticator=xcn(authenticator) if authenticator else "",
-        patient_id=patient_id(header.patient),
-        source_patient_id=source_patient_id(header.patient),
-        source_patient_info=source_patient_info(header.patient),
+        patient_id=patient,
+        source_patient_id=source,
+        source_patient_info=told,
         authors=tuple(author(party) for party in header.authors),
         class_code=_class(header.code, class_code),
         type_code=type_code,
@@ -230,6 +231,12 @@ def source_patient_info(patient: Patient) -> tuple[str, ...]:
     return tuple(lines)
 
 
+@lru_cache(maxsize=64)
+def _of_patient(patient: Patient) -> tuple[str, str, tuple[str, ...]]:
+    """The same for all documents of a patient."""
+    return patient_id(patient), source_patient_id(patient), source_patient_info(patient)
+
+
 def author(party: Party) -> Author:
     """An author of the header as an XDS author; the role is the label of functionCode."""
     code = party.code
@@ -267,7 +274,7 @@ def xon(organization: Organization) -> str:
 
 def _hl7(value: str) -> str:
     """A component of an HL7 v2 field: its delimiters escaped, so that `Martin & Fils` stays one component."""
-    return value.translate(_HL7_ESCAPES) if _HL7_SPECIAL.search(value) else value
+    return value.translate(_HL7_ESCAPES) if _HL7_SPECIAL(value) else value
 
 
 def _preferred(ids: tuple[Id, ...], root: str) -> Id:

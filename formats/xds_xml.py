@@ -54,7 +54,7 @@ _ACTION_SLOT = "urn:action:extraMetadataSlot"
 _REFERENCES_SLOT = "urn:ihe:iti:xds:2013:referenceIdList"
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_SPECIAL = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
+_SPECIAL = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]').search
 
 
 class MetadataUnwritable(ValueError):
@@ -133,7 +133,7 @@ class _Forbidden(Exception):
 
 def _q(value: str) -> str:
     """Escaped for an attribute; most values need nothing, so one search decides."""
-    if _SPECIAL.search(value) is None:
+    if _SPECIAL(value) is None:
         return value
     if found := _FORBIDDEN.search(value):
         raise _Forbidden(f"U+{ord(found[0]):04X}")
@@ -142,7 +142,7 @@ def _q(value: str) -> str:
 
 def _t(value: str) -> str:
     """Escaped for element content."""
-    if _SPECIAL.search(value) is None:
+    if _SPECIAL(value) is None:
         return value
     if found := _FORBIDDEN.search(value):
         raise _Forbidden(f"U+{ord(found[0]):04X}")

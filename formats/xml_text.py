@@ -13,15 +13,15 @@ _ATTRIBUTE = str.maketrans(
 
 
 # One search decides: most labels hold nothing to escape, and `translate` alone costs ten times the search.
-_IN_TEXT = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]")
-_IN_ATTRIBUTE = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
+_IN_TEXT = re.compile("[&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]").search
+_IN_ATTRIBUTE = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]').search
 # Beyond these few marks, which four replacements put right five times faster than `translate`.
 _RARE = re.compile("[\x00-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def text(value: str) -> str:
     """Escaped for element content; characters XML 1.0 forbids become U+FFFD, visible and countable."""
-    if not _IN_TEXT.search(value):
+    if not _IN_TEXT(value):
         return value
     if _RARE.search(value):
         return _FORBIDDEN.sub("\ufffd", value).translate(_TEXT)
@@ -30,7 +30,7 @@ def text(value: str) -> str:
 
 def attribute(value: str) -> str:
     """Escaped for a double-quoted attribute; forbidden characters become U+FFFD."""
-    if not _IN_ATTRIBUTE.search(value):
+    if not _IN_ATTRIBUTE(value):
         return value
     if _RARE.search(value):
         return _FORBIDDEN.sub("\ufffd", value).translate(_ATTRIBUTE)

@@ -127,14 +127,18 @@ def end_records(length: int, members: int, offset: int) -> bytes:
     return tail + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, n, n, min(length, _LIMIT), min(offset, _LIMIT), 0)
 
 
-def build(entries: Iterable[tuple[str, bytes, bool]], moment: datetime) -> bytes:
-    """A whole small ZIP in memory: (name, data, deflate) in order; a name ending with `/` is a folder."""
+def build(entries: Iterable[tuple[str, bytes, bool | bytes]], moment: datetime) -> bytes:
+    """A whole small ZIP in memory: (name, data, deflate) in order, `deflate` the raw DEFLATE of the data where another made it; a name
+    ending with `/` is a folder."""
     stamp = dos_time(moment)
     parts: list[bytes] = []
     members: list[Member] = []
     offset = 0
     for name, data, squeeze in entries:
-        packed = deflate(data) if squeeze and data else data
+        if isinstance(squeeze, bytes):
+            packed = squeeze
+        else:
+            packed = deflate(data) if squeeze and data else data
         member = Member(name, DEFLATED if squeeze and data else STORED, crc(data), len(packed), len(data), offset)
         head = local_header(member, stamp)
         parts += (head, packed)

@@ -8,8 +8,9 @@ import pybase64
 TEMPLATES = '<templateId root="1.3.6.1.4.1.19376.1.2.20"/>'
 
 
-# Stands for the base64 while the text around it is written: the document's bytes are joined once, around bytes.
-_HERE = "\ue000"
+# Stands for the base64 while the text around it is written: the document's bytes are joined once, around bytes. A character of ASCII, so
+# that Python keeps the text in one byte each.
+_HERE = "\x7f"
 BODY = f'<component><nonXMLBody><text mediaType="application/pdf" representation="B64">{_HERE}</text></nonXMLBody></component>'
 
 
@@ -41,3 +42,16 @@ def canonical(data: bytes) -> tuple[bytes, memoryview] | None:
         name = piece[piece.rfind(b"<") + 1 :].split(b" ", 1)[0]
         found += (piece, b"></", name, b">")
     return b"".join((*found, last)), memoryview(data)[held:-1]
+
+
+def tail(data: bytes, pdf: bytes) -> int | None:
+    """How many bytes stand after the base64 in the bytes that `filled` gave for that PDF; None for other bytes."""
+    end = data.rfind(b"</text></nonXMLBody>")
+    start = end - (len(pdf) + 2) // 3 * 4
+    if (
+        start < 0
+        or data[start - len(_HELD) : start] != _HELD
+        or not data.startswith(pybase64.b64encode(pdf[:6]), start)
+    ):
+        return None
+    return len(data) - end

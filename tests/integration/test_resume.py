@@ -17,6 +17,10 @@ from pathlib import Path
 import pytest
 
 from transvase.exporters import portability
+from transvase.model.slot import BUCKETS
+from transvase.sources.synthetic.practice import generate
+
+from .conftest import prepare
 
 MOST = 4
 # Lots of four patients, so that a practice of thirty has eight parts to be interrupted between.
@@ -225,3 +229,33 @@ def in_group(group: int) -> list[int]:
         if int(fields[2]) == group and fields[0] != "Z":
             found.append(int(stat.parent.name))
     return found
+
+
+def test_how_documents_are_packed_depends_on_the_whole_export(tmp_path, monkeypatch):
+    """A large practice packs its documents in a way of its own: what is left of it after an interruption is packed alike."""
+    generate(tmp_path / "cabinet.sqlite3", patients=0, clock=datetime.fromisoformat(CLOCK), document_size=60_000)
+    prepare(tmp_path / "cabinet.sqlite3", tmp_path / "work")
+    monkeypatch.setattr(portability, "PATIENTS_PER_LOT", 1)
+    job = portability.job_of(
+        tmp_path / "work", {}, datetime.fromisoformat(CLOCK), "Transvase 0.1.0", None, "Europe/Paris"
+    )
+
+    def exported() -> list[bytes]:
+        made = portability.parts(job, range(BUCKETS), 1, lambda *_: None)
+        return [Path(part.file).read_bytes() for part in made]
+
+    def forget(lots: int) -> None:
+        for index in sorted((tmp_path / "work" / "parts").glob("*/lot-*.json"))[-lots:]:
+            index.unlink()
+
+    monkeypatch.setattr(portability, "MANY", 4)
+    large = exported()
+    assert len(large) >= 6
+    forget(2)
+    assert exported() == large
+    forget(len(large))
+    monkeypatch.setattr(portability, "MANY", len(large) + 1)
+    small = exported()
+    assert small != large, "the practice has documents that are packed in that way"
+    for mine, theirs in zip(small, large, strict=True):
+        assert abs(len(mine) - len(theirs)) < 0.02 * len(mine)
