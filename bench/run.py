@@ -72,15 +72,17 @@ class Unit:
 
         from transvase.exporters import documents
         from transvase.formats.base64_deflate import packed
-        from transvase.formats.processes import calm_collector
+        from transvase.formats.processes import calm_collector, keep_memory
         from transvase.formats.schema_acceptor import compile_schema
 
         folder.mkdir(exist_ok=True)
         self.bodies = [pdf(1), pdf(2)]
-        self.paths = [folder / f"{i}.pdf" for i in range(2)]
+        self.folder = folder
+        digests = [hashlib.sha256(body).hexdigest() for body in self.bodies]
+        self.paths = [folder / digest[:2] / digest for digest in digests]
         for path, body in zip(self.paths, self.bodies, strict=True):
+            path.parent.mkdir(exist_ok=True)
             path.write_bytes(body)
-        self.by_digest = {hashlib.sha256(b).hexdigest(): p for b, p in zip(self.bodies, self.paths, strict=True)}
         validator = etree.XMLSchema(etree.parse(schema)) if schema else None
         # As in an export of many patients.
         accepts = compile_schema(Path(schema)).accepts if schema else None
@@ -92,11 +94,13 @@ class Unit:
         self.bundled = ref.bundled(self.record)
         # As the product's workers do.
         calm_collector()
+        keep_memory()
 
     def body(self, digest: str) -> bytes | None:
-        """A body read and checked, as the store does."""
-        data = self.by_digest[digest].read_bytes()
-        return data if hashlib.sha256(data).hexdigest() == digest else None
+        """A body read and checked by the product."""
+        from transvase.formats.bodies import read_body
+
+        return read_body(self.folder, digest)
 
     def shipped(self, out: Path, patients: int) -> None:
         """PATnnnnn.ZIP as the product writes it: VSM with its PDF, documents, metadata, PDF copies, JSON; hashed and framed."""
@@ -187,7 +191,7 @@ def _open(folder: str, schema: str) -> None:
 
 def _work(patients: int) -> int:
     assert _unit
-    _unit.listed(_unit.paths[0].with_name("out"), patients)
+    _unit.listed(_unit.folder / "out", patients)
     return patients
 
 

@@ -48,7 +48,7 @@ from transvase.formats import canonical, files, zip_stream
 from transvase.formats.archive_set import SUFFIX
 from transvase.formats.ascii_text import readme
 from transvase.formats.bodies import read_body
-from transvase.formats.processes import calm_collector, deaf_to_interrupts
+from transvase.formats.processes import calm_collector, deaf_to_interrupts, keep_memory
 from transvase.formats.zip_stream import Member, ZipStream
 from transvase.model.clock import zone
 from transvase.model.record import ROW, Record
@@ -228,6 +228,7 @@ def _start(job: Job, many: bool, large: bool) -> None:
     global _worker  # noqa: PLW0603 - one per process, set once by the pool's initializer
     _worker = _Worker(job, many, large)
     calm_collector()
+    keep_memory()
 
 
 def _stop() -> None:

@@ -17,7 +17,7 @@ import numpy
 from isal import isal_zlib
 from numba import types
 
-from transvase.formats.zip_stream import LEVEL, deflate
+from transvase.formats.zip_stream import LEVEL
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 # What stands around base64 is few bytes: long codes cost nothing there. These are all that XML writes in ASCII.
@@ -27,8 +27,8 @@ _END_OF_BLOCK = 256
 _AT_LEAST = 16_384
 # A sample is so many pieces of so many bytes, from all over the body but its ends, where a file speaks of itself in words.
 _PIECES, _PIECE = 4, 512
-# ISA-L adds a few bytes to what does not shrink.
-_SHRINKS = 0.98
+# Times the sum of the squared counts of bytes that are alike: 1.0 to 1.2 in compressed pictures and streams, 7 and more in text.
+_UNLIKE = 1.5
 # RFC 1951, 3.2.7: the order of the lengths of the codes of lengths.
 _ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
 
@@ -206,7 +206,9 @@ def _told(text: bytes) -> tuple[int, int] | None:
 
 
 def _shrinks(body: bytes) -> bool:
-    """Whether a sample of it does."""
+    """Whether some bytes are far more frequent than others in a sample: in what is compressed or encrypted all are alike."""
     step = len(body) // _PIECES
     sample = b"".join([body[at : at + _PIECE] for at in range(step // 2, len(body), step)])
-    return len(deflate(sample)) < _SHRINKS * len(sample)
+    counts = numpy.bincount(numpy.frombuffer(sample, numpy.uint8))
+    alike = len(sample) + len(sample) * (len(sample) - 1) / 256
+    return bool(counts.dot(counts) > _UNLIKE * alike)

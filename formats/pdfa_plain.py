@@ -62,6 +62,7 @@ _REFERENCES = re.compile(rb"([1-9]\d{0,5}) 0 R")
 _ESCAPE = re.compile(rb"\\(?:([0-3][0-7]{2})|(.))")
 _LATIN = bytes((*range(32, 127), *range(161, 173), *range(174, 256)))
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
+_FILTERS = frozenset(name.encode("latin-1") for name in FILTERS)
 # The last alternative is what the plain form does not have, with all that follows it.
 _TOKEN = re.compile(
     rb"[1-9]\d{0,5}+ 0 R" + _END + rb"|" + _NAME + rb"|" + _NUMBER + rb"|<<|>>|" + _STRING + rb"|" + _NUMBERS
@@ -271,7 +272,10 @@ class _Reading:
         return True
 
     def length(self, held: _Stream) -> int:
-        length = self.at(held.keys.get(b"/Length"))
+        length = held.keys.get(b"/Length")
+        if type(length) is bytes and length.isdigit():
+            return int(length)
+        length = self.at(length)
         _sure(type(length) is bytes and length.isdigit())
         return int(length)
 
@@ -357,8 +361,8 @@ class _Reading:
     def stream(self, held: _Stream) -> None:
         keys = held.keys
         filters = keys.get(b"/Filter", [])
-        names = filters if type(filters) is list else [filters]
-        _sure(all(type(name) is bytes and name.decode("latin-1") in FILTERS for name in names))
+        for name in filters if type(filters) is list else [filters]:
+            _sure(type(name) is bytes and name in _FILTERS)
         _sure(b"/F" not in keys)
         kind = keys.get(b"/Subtype", b"/")
         _sure(type(kind) is bytes and kind[:1] == b"/")
@@ -545,7 +549,14 @@ def _serves(data: bytes, deflated: bool, components: int) -> bool:
 
 def _text(token: Any) -> str:
     """A string of the information dictionary."""
-    _sure(type(token) is bytes)
+    if type(token) is not bytes:
+        raise _NotPlain
+    return _spelt(token)
+
+
+@lru_cache(maxsize=256)
+def _spelt(token: bytes) -> str:
+    # A software names itself in each of its files.
     if token[:1] == b"<" and token != b"<<":
         _sure(len(token) % 2 == 0)
         value = bytes.fromhex(token[1:-1].decode("ascii"))
