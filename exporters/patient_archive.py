@@ -228,7 +228,8 @@ def _versions(ctx: Context, record: Record) -> Iterator[_Version]:
 
 def deflation(ctx: Context, one: Composed) -> bool | bytes:
     """What `zip_stream.build` is told of a CDA: its DEFLATE where the context makes it, True otherwise."""
-    if ctx.packs is None or (after := level1.tail(one.data, one.pdf)) is None:
+    # Of the base64 of a CDA that came, nobody here answers for each letter.
+    if ctx.packs is None or one.form != "written" or (after := level1.tail(one.data, one.pdf)) is None:
         return True
     return ctx.packs(one.data, one.pdf, after) or True
 

@@ -7,6 +7,10 @@ uniqueId.
 from __future__ import annotations
 
 import hashlib
+import io
+import random
+import zipfile
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +21,7 @@ from hypothesis import strategies as st
 from transvase.exporters import documents, patient_archive
 from transvase.exporters.abreast import abreast, done
 from transvase.exporters.cda.header import record_target
+from transvase.formats.base64_deflate import packed
 from transvase.model.record import ROW
 
 CLOCK = datetime(2026, 9, 15, 10, 15, tzinfo=ZoneInfo("Europe/Paris"))
@@ -127,3 +132,43 @@ def test_the_table_of_documents_holds_what_it_says():
     ]
     forms = [line.form for line in done(building("1", told)).lines]
     assert forms == ["carried", "repeated", "written", "written", "written", "absent", "absent", "absent", "written"]
+
+
+def big(kind: str, number: int) -> tuple[Any, Any, bytes]:
+    """A document of a PDF that does not shrink (made here, or a CDA that came whose base64 ends in bits without meaning), or a text."""
+    body = b"Un texte" if kind == "text" else pdf_of(number)
+    if kind == "cda":
+        made = documents.compose(CTX, record_target(patient("1"), PRACTICE.oid, False), True, document(f"own{number}"),
+                                 version(f"own{number}", f"own{number}", 1, "pdf", body), f"1.2.250.1.999.1.1.9.{number}", "", body, "X")  # fmt: skip
+        before, _, after = made.data.rpartition(b"=</text>")
+        last = before[-2:-1] if before.endswith(b"=") else before[-1:]
+        # `Q==` and `R==` are the same byte.
+        assert last in b"AQgwEIMUYcgkosw048"
+        place = len(before) - (2 if before.endswith(b"=") else 1)
+        body = before[:place] + bytes([last[0] + 1]) + before[place + 1 :] + b"=</text>" + after
+    made_row = version(f"v{number}", f"d{number}", 1, kind, body)._replace(detected=kind)
+    return document(f"d{number}"), made_row, body
+
+
+def pdf_of(number: int) -> bytes:
+    """No PDF for who looks closely: it is carried as it came."""
+    noise = random.Random(number).randbytes(40_001)
+    return b"%PDF-1.4\n" + noise
+
+
+def test_documents_packed_by_the_context_are_the_same_documents():
+    several = [big("pdf", 1), big("cda", 2), big("text", 3)]
+    store = {hashlib.sha256(body).hexdigest(): body for _, _, body in several}
+    rows = {"document": [d for d, _, _ in several], "document_version": [v for _, v, _ in several]}
+    archives = []
+    for packs in (None, packed):
+        ctx = replace(CTX, packs=packs)
+        one = patient_archive.build(ctx, patient("1"), rows, False, True, store.get)
+        with zipfile.ZipFile(io.BytesIO(one.data)) as archive:
+            archives.append({i.filename: (archive.read(i), i.compress_size) for i in archive.infolist()})
+    plain, large = archives
+    assert {name: data for name, (data, _) in plain.items()} == {name: data for name, (data, _) in large.items()}
+    differ = {name for name in plain if plain[name][1] != large[name][1]}
+    assert differ == {"IHE_XDM/SUBSET01/DOC0002.XML", "IHE_XDM/SUBSET01/DOC0004.XML"}, (
+        "those written here, not the one that came"
+    )
