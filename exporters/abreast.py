@@ -8,11 +8,13 @@ tables) serves the next record instead of being pushed out by the other stages o
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 # Bytes of the bodies that some works hold together, at most: more would not stay in the caches between two stages.
 BYTES_AT_MOST = 8_000_000
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Work = Generator[None, None, T]
 
@@ -59,3 +61,13 @@ def done(work: Work[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+def alone(begun: Callable[P, Work[T]]) -> Callable[P, T]:
+    """What begins a work, made to do it to its end."""
+
+    @wraps(begun)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        return done(begun(*args, **kwargs))
+
+    return whole

@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from transvase.exporters import structured
-from transvase.exporters.abreast import Work, done
+from transvase.exporters.abreast import Work, alone
 from transvase.exporters.cda import header as cda_header
 from transvase.exporters.cda import level1
 from transvase.exporters.pdf import beside as pdf_beside
@@ -149,25 +149,6 @@ def _instant(value: str | None) -> str:
     return hl7(value[:10] if value and value < "1000" else value)
 
 
-def compose(
-    ctx: Context,
-    target: str,
-    header_possible: bool,
-    document: Any,
-    version: Any,
-    identifier: str,
-    previous: str,
-    body: bytes,
-    name: str,
-    rows: structured.Rows | None = None,
-) -> Composed:
-    """`target` is the patient's `record_target`; `name` the 8.3 name without extension under which it stands in the archive; `rows` what
-    the record holds of this version beside its body, for a document made here to leave in its own model.
-
-    Never raises for what the body holds: a body nobody can read leaves with a notice and its original bytes."""
-    return done(composing(ctx, target, header_possible, document, version, identifier, previous, body, name, rows))
-
-
 def composing(
     ctx: Context,
     target: str,
@@ -180,7 +161,12 @@ def composing(
     name: str,
     rows: structured.Rows | None = None,
 ) -> Work[Composed]:
-    """`compose` in stages, for several documents abreast."""
+    """A document in stages, for several abreast; `compose` makes one.
+
+    `target` is the patient's `record_target`; `name` the 8.3 name without extension under which it stands in the archive; `rows` what the
+    record holds of this version beside its body, for a document made here to leave in its own model.
+
+    Never raises for what the body holds: a body nobody can read leaves with a notice and its original bytes."""
     detected = version.detected or "unknown"
     masks = tuple(
         code
@@ -239,6 +225,9 @@ def composing(
             )
             return Composed(data, entry, pdf, form, rung, original, ctx.schema is not None, reasons, notice)
     return plain(text, pdf, rung, original, masks, name, _filed(version))._replace(reasons=reasons, notice=notice)
+
+
+compose = alone(composing)
 
 
 def _forms(

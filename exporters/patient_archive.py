@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from transvase.exporters import documents, structured, summary
-from transvase.exporters.abreast import Work, abreast, done, portions
+from transvase.exporters.abreast import Work, abreast, alone, done, portions
 from transvase.exporters.cda import header as cda_header
 from transvase.exporters.cda import level1, vsm
 from transvase.exporters.documents import Composed, Context
@@ -63,17 +63,11 @@ class PatientArchive(NamedTuple):
     copies: dict[str, str]
 
 
-def build(
-    ctx: Context, patient: Any, record: Record, qualified: bool, header_possible: bool, bodies: Bodies
-) -> PatientArchive:
-    """`bodies` gives the bytes of a SHA-256, or None when the store lost them (a verdict says so beforehand)."""
-    return done(building(ctx, patient, record, qualified, header_possible, bodies))
-
-
 def building(
     ctx: Context, patient: Any, record: Record, qualified: bool, header_possible: bool, bodies: Bodies
 ) -> Work[PatientArchive]:
-    """`build` in stages, for several patients abreast."""
+    """The archive of a patient in stages, for several abreast; `build` makes one. `bodies` gives the bytes of a SHA-256, or None when the
+    store lost them (a verdict says so beforehand)."""
     target = cda_header.record_target(patient, ctx.practice.oid, qualified)
     composed: list[Composed] = [(yield from _synthesis(ctx, patient, record, target, header_possible))]
     lines: list[Line] = []
@@ -198,6 +192,9 @@ def building(
     files.append(("DONNEES.JSON", _data(patient, record, lines), True))
     yield
     return PatientArchive(zip_stream.build(files, moment), patient_id, lines, copies)
+
+
+build = alone(building)
 
 
 class _Version(NamedTuple):
