@@ -102,8 +102,10 @@ def _pairs() -> Any:
     return table
 
 
-_3, _7, _8, _12, _14, _16, _24, _28, _40, _52, _56 = map(numpy.uint64, (3, 7, 8, 12, 14, 16, 24, 28, 40, 52, 56))
-_PAIR, _CODE = numpy.uint64(0xFFF), numpy.uint64(0x3FFF)
+_3, _7, _8, _12, _14, _16, _24, _28, _36, _40, _48, _52, _56 = map(
+    numpy.uint64, (3, 7, 8, 12, 14, 16, 24, 28, 36, 40, 48, 52, 56)
+)
+_PAIR, _CODE, _LONGER = numpy.uint64(0xFFF), numpy.uint64(0x3FFF), numpy.uint64(1 << 14)
 _BYTE0, _BYTE1, _BYTE2, _BYTE3 = (numpy.uint64(0xFF << 8 * n) for n in range(4))
 
 
@@ -130,6 +132,13 @@ def _pass(table: Any, eights: Any, count: int, out: Any, held: int, bits: int) -
         second = numpy.uint64(table[(word >> _40) & _PAIR])
         third = numpy.uint64(table[(word >> _28) & _PAIR])
         fourth = numpy.uint64(table[(word >> _16) & _PAIR])
+        if first | second | third | fourth < _LONGER:
+            # Seven times out of eight, every letter has six bits, and nothing has to be counted.
+            gathered |= (first | second << _12 | third << _24 | fourth << _36) << filled
+            out[at] = gathered
+            at += 6
+            gathered >>= _48
+            continue
         size = (first >> _14) + _12
         two = (first & _CODE) | (second & _CODE) << size
         size += (second >> _14) + _12
@@ -148,20 +157,47 @@ def _pass(table: Any, eights: Any, count: int, out: Any, held: int, bits: int) -
     return at * 8 + numpy.int64(filled)
 
 
-def _compiled() -> Any:
-    """The pass for these very types of arguments; where numba keeps the machine code is told in `schema_acceptor.walk`."""
-    table = types.Array(types.uint16, 1, "C")
-    read = types.Array(types.uint64, 1, "A", readonly=True, aligned=False)
-    write = types.Array(types.uint64, 1, "A", aligned=False)
-    signature = types.int64(table, read, types.int64, write, types.int64, types.int64)
+def _alike(body: Any, counts: Any) -> Any:
+    """How many bytes a sample of the body has, and the sum of the squares of how many are alike; `counts` is room for 256 numbers."""
+    counts[:] = 0
+    size = numpy.int64(0)
+    step = body.size // _PIECES
+    for start in range(step // 2, body.size, step):
+        end = min(start + _PIECE, body.size)
+        size += end - start
+        for at in range(start, end):
+            counts[body[at]] += 1
+    squares = numpy.int64(0)
+    for count in counts:
+        squares += count * count
+    return size, squares
+
+
+def _compiled(function: Any, signature: Any) -> Any:
+    """A function for these very types of arguments; where numba keeps the machine code is told in `schema_acceptor.walk`."""
     options: dict[str, Any] = {"boundscheck": False, "error_model": "numpy"}
     try:
-        return numba.njit(signature, **options, cache=True)(_pass)
+        return numba.njit(signature, **options, cache=True)(function)
     except RuntimeError:
-        return numba.njit(signature, **options)(_pass)
+        return numba.njit(signature, **options)(function)
 
 
-_write = _compiled()
+_write = _compiled(
+    _pass,
+    types.int64(
+        types.Array(types.uint16, 1, "C"),
+        types.Array(types.uint64, 1, "A", readonly=True, aligned=False),
+        types.int64,
+        types.Array(types.uint64, 1, "A", aligned=False),
+        types.int64,
+        types.int64,
+    ),
+)
+_sampled = _compiled(
+    _alike,
+    types.UniTuple(types.int64, 2)(types.Array(types.uint8, 1, "C", readonly=True), types.Array(types.int64, 1, "C")),
+)
+_COUNTS: Any = numpy.zeros(256, numpy.int64)
 _TABLE = _pairs()
 _HEAD, _HEAD_BITS = _head()
 _WHOLE = (_HEAD & ((1 << _HEAD_BITS // 8 * 8) - 1)).to_bytes(_HEAD_BITS // 8, "little")
@@ -207,8 +243,7 @@ def _told(text: bytes) -> tuple[int, int] | None:
 
 def _shrinks(body: bytes) -> bool:
     """Whether some bytes are far more frequent than others in a sample: in what is compressed or encrypted all are alike."""
-    step = len(body) // _PIECES
-    sample = b"".join([body[at : at + _PIECE] for at in range(step // 2, len(body), step)])
-    counts = numpy.bincount(numpy.frombuffer(sample, numpy.uint8))
-    alike = len(sample) + len(sample) * (len(sample) - 1) / 256
-    return bool(counts.dot(counts) > _UNLIKE * alike)
+    size, squares = _sampled(numpy.frombuffer(body, numpy.uint8), _COUNTS)
+    # What chance gives.
+    alike = size + size * (size - 1) / 256
+    return bool(squares > _UNLIKE * alike)

@@ -44,15 +44,21 @@ BINDINGS = 64
 VALUE = 1 << 16
 IDENTIFIERS = 1 << 13
 ID_SLOTS = 1 << 15
-# Tags remembered: a synthesis of 84 kB has some 500 different ones.
-MEMORY = 1 << 10
+# Tags remembered, of so many words of eight bytes at most: a synthesis of 84 kB has some 500 different ones, most of them those of any other.
+MEMORY = 1 << 12
+TAG = 32
+# Bytes of text after which more of it is looked at by as many at a time.
+LONG = 512
+# Tags of root elements remembered: a practice's documents have two or three.
+ROOTS = 8
+ROOT = 1 << 10
 
 
 class Scratch(NamedTuple):
     """Room that a pass uses, made once. Only one pass may use it at a time."""
 
     levels: Any
-    """By depth: content state, content, start and length of the name with its prefix, number of bindings, its default namespace."""
+    """By depth: content state, content, start and length of the name with its prefix, number and set of the bindings around it."""
     bindings: Any
     """Prefix start and length (0 for the default namespace), space."""
     attributes: Any
@@ -68,10 +74,17 @@ class Scratch(NamedTuple):
     references: Any
     """Start and end of each IDREF."""
     counts: Any
-    """Number of identifiers, of references; position after the last tag that was right; number of the set of bindings."""
+    """Number of identifiers, of references; position after the last tag that was right; last number of a set of bindings, which no other
+    set gets, in this document or the next; number of roots remembered."""
     memory: Any
-    """Tags judged: set of bindings, content state before, start and length of the tag, state after, length of the name, content (-1 when
-    the tag is the whole element), first state."""
+    """Tags judged, of this document or those before: set of bindings, content state before, state after, length of the name, content (-1
+    when the tag is the whole element), first state."""
+    tags: Any
+    """Their bytes in words, zeros after the last."""
+    roots: Any
+    """Tags of root elements."""
+    root_facts: Any
+    """Their length, and number of the set of bindings that they make."""
 
 
 def scratch(words: int) -> Scratch:
@@ -89,8 +102,11 @@ def scratch(words: int) -> Scratch:
         id_slots=numpy.full(ID_SLOTS, -1, numpy.int32),
         identifiers=numpy.zeros((IDENTIFIERS, 3), numpy.int64),
         references=numpy.zeros((IDENTIFIERS, 2), numpy.int64),
-        counts=numpy.zeros(4, numpy.int64),
-        memory=numpy.zeros((MEMORY, 8), numpy.int64),
+        counts=numpy.zeros(5, numpy.int64),
+        memory=numpy.zeros((MEMORY, 6), numpy.int64),
+        tags=numpy.zeros((MEMORY, TAG), numpy.uint64),
+        roots=numpy.zeros((ROOTS, ROOT), numpy.uint8),
+        root_facts=numpy.zeros((ROOTS, 2), numpy.int64),
     )
 
 
@@ -142,8 +158,8 @@ _ZERO, _ONE, _THREE = numpy.uint64(0), numpy.uint64(1), numpy.uint64(3)
 _MIX = numpy.uint64(0x9E3779B97F4A7C15)
 _HALF = numpy.uint64(29)
 _TOP_BYTE = numpy.uint64(56)
-# Ten bits are left of a mixed word: the slots of the memory.
-_SLOT_SHIFT = numpy.uint64(54)
+# Twelve bits are left of a mixed word: the slots of the memory.
+_SLOT_SHIFT = numpy.uint64(52)
 
 # Options that its types do not list: no counting of references to arrays (nothing is allocated here, and it doubled the time), and none of
 # the wrappers by which Python would call each function.
@@ -158,6 +174,34 @@ _jit_in_place = _numba.njit(**_HERE, no_cpython_wrapper=True, forceinline=True)
 def _byte_of(low):  # type: ignore[no-untyped-def]
     """Which byte of a word a bit is in, the bit being the highest of that byte and the only one set."""
     return numpy.int64((((low - _ONE) & _ONES) * _ONES) >> _TOP_BYTE) - 1
+
+
+@_jit_in_place
+def _stops(word):  # type: ignore[no-untyped-def]
+    """The highest bit of each byte that text cannot go past unseen, in the first of them surely; 0 when there is none."""
+    less = word ^ _LESSES
+    ampersand = word ^ _AMPERSANDS
+    bracket = word ^ _BRACKETS
+    return (
+        word
+        | ((word - _BLANKS) & ~word)
+        | ((less - _ONES) & ~less)
+        | ((ampersand - _ONES) & ~ampersand)
+        | ((bracket - _ONES) & ~bracket)
+    ) & _HIGH
+
+
+@_jit
+def _after_plain(eights, p, n):  # type: ignore[no-untyped-def]
+    """Position of the first lot of words in which something stops; the compiler makes wide instructions of the loop within."""
+    while p + LONG <= n:
+        stop = _ZERO
+        for number in range(LONG // 8):
+            stop |= _stops(eights[p + 8 * number])
+        if stop != _ZERO:
+            break
+        p += LONG
+    return p
 
 
 @_jit_in_place
@@ -647,6 +691,29 @@ def _bind(tables, bindings, data, start, colon, end, value_start, value_end, hol
 
 
 @_jit
+def _rooted(roots, facts, counts, data, start, end):  # type: ignore[no-untyped-def]
+    """Number of the set of bindings that the tag data[start:end] of a root element makes: the same for the same bytes."""
+    size = end - start
+    for number in range(ROOTS):
+        if facts[number, 0] == size:
+            p = 0
+            while p < size and roots[number, p] == data[start + p]:
+                p += 1
+            if p == size:
+                return facts[number, 1]
+    counts[3] += 1
+    if size <= ROOT:
+        # The oldest goes.
+        number = counts[4] % ROOTS
+        counts[4] += 1
+        for p in range(size):
+            roots[number, p] = data[start + p]
+        facts[number, 0] = size
+        facts[number, 1] = counts[3]
+    return counts[3]
+
+
+@_jit
 def _named_type(slots, words, letters, bindings, data, start, end, bound):  # type: ignore[no-untyped-def]
     """Type that a value of xsi:type names; -1 when it names none, or is not written plainly."""
     colon = -1
@@ -676,16 +743,16 @@ def _pass(data, eights, p, tables, room):  # type: ignore[no-untyped-def]
     xsi_type, xsi_nil, xsi_location, xsi_bare_location = rows[5], rows[6], rows[7], rows[8]
     last_class = rows[9] - 1
     levels, bindings, attributes, seen = room.levels, room.bindings, room.attributes, room.seen
-    value_room, value_read, counts, memory = room.value, room.value_read, room.counts, room.memory
+    value_room, value_read, counts = room.value, room.value_read, room.counts
+    memory, tags = room.memory, room.tags
     id_slots, identifiers, references = room.id_slots, room.identifiers, room.references
     # What the pass before left.
     for number in range(counts[0]):
         id_slots[identifiers[number, 2]] = -1
     counts[:3] = 0
     seen[:] = 0
-    # Tags are remembered within one document, under one set of namespace bindings.
-    counts[3] += 1
-    epoch = counts[3]
+    # A tag means the same wherever the same names are bound: numbers stand for sets of bindings, 0 for none.
+    epoch = numpy.int64(0)
     depth = 0
     bound = numpy.int64(0)
     elements = 0
@@ -700,22 +767,16 @@ def _pass(data, eights, p, tables, room):  # type: ignore[no-untyped-def]
                 p += 1
         elif content != NOTHING:
             while True:
+                far = p + LONG
                 while p + 8 <= n:
-                    word = eights[p]
-                    less = word ^ _LESSES
-                    ampersand = word ^ _AMPERSANDS
-                    bracket = word ^ _BRACKETS
-                    stop = (
-                        word
-                        | ((word - _BLANKS) & ~word)
-                        | ((less - _ONES) & ~less)
-                        | ((ampersand - _ONES) & ~ampersand)
-                        | ((bracket - _ONES) & ~bracket)
-                    ) & _HIGH
+                    stop = _stops(eights[p])
                     if stop != _ZERO:
                         p += _byte_of(stop & (~stop + _ONE))
                         break
                     p += 8
+                    if p == far:
+                        # The base64 of a body, most likely: many words at a time, until one of them stops.
+                        p = _after_plain(eights, p, n)
                 if p >= n:
                     return False
                 kind = _KIND[data[p]]
@@ -766,10 +827,8 @@ def _pass(data, eights, p, tables, room):  # type: ignore[no-untyped-def]
             if p >= n or data[p] != 0x3E:
                 return False
             p += 1
-            if bound != levels[depth, 4]:
-                bound = levels[depth, 4]
-                counts[3] += 1
-                epoch = counts[3]
+            bound = levels[depth, 4]
+            epoch = levels[depth, 5]
             depth -= 1
             if depth == 0:
                 break
@@ -793,42 +852,46 @@ def _pass(data, eights, p, tables, room):  # type: ignore[no-untyped-def]
         # A tag of these very bytes, seen in this place of the model, has been judged: its end and its meaning are known.
         mark = numpy.int64(-1)
         mixed = numpy.uint64(state)
+        ending = _ZERO
         q = p
-        while q + 8 <= n:
+        while q + 8 <= n and q < p + 8 * TAG:
             word = eights[q]
             greater = word ^ _GREATERS
             stop = (greater - _ONES) & ~greater & _HIGH
             if stop != _ZERO:
                 stop = stop & (~stop + _ONE)
-                mixed = (mixed ^ (word & ((stop << _ONE) - _ONE))) * _MIX
+                ending = word & ((stop << _ONE) - _ONE)
+                mixed = (mixed ^ ending) * _MIX
                 mark = numpy.int64((mixed ^ (mixed >> _HALF)) >> _SLOT_SHIFT)
-                q += _byte_of(stop) + 1
                 break
             mixed = (mixed ^ word) * _MIX
             mixed ^= mixed >> _HALF
             q += 8
-        if (
-            mark >= 0
-            and memory[mark, 0] == epoch
-            and memory[mark, 1] == state
-            and memory[mark, 3] == q - p
-            and _same(data, eights, p, memory[mark, 2], q - p, n)
-        ):
-            p = q
-            inside = memory[mark, 6]
-            begin = memory[mark, 7]
-            state = memory[mark, 4]
-            if inside < 0:
-                continue
-            levels[depth, 0] = state
-            levels[depth, 1] = content
-            depth += 1
-            levels[depth, 2] = name
-            levels[depth, 3] = memory[mark, 5]
-            levels[depth, 4] = bound
-            state = begin
-            content = inside
-            continue
+        if mark >= 0:
+            whole = (q - p) >> 3
+            q += _byte_of(stop) + 1
+            if memory[mark, 0] == epoch and memory[mark, 1] == state and tags[mark, whole] == ending:
+                # Its `>` ends a tag: no other begins with it.
+                number = 0
+                while number < whole and tags[mark, number] == eights[p + 8 * number]:
+                    number += 1
+                if number == whole:
+                    p = q
+                    inside = memory[mark, 4]
+                    begin = memory[mark, 5]
+                    state = memory[mark, 2]
+                    if inside < 0:
+                        continue
+                    levels[depth, 0] = state
+                    levels[depth, 1] = content
+                    depth += 1
+                    levels[depth, 2] = name
+                    levels[depth, 3] = memory[mark, 3]
+                    levels[depth, 4] = bound
+                    levels[depth, 5] = epoch
+                    state = begin
+                    content = inside
+                    continue
         before = state
         tag = p
         kept = numpy.int64(counts[0] + counts[1])
@@ -1066,19 +1129,25 @@ def _pass(data, eights, p, tables, room):  # type: ignore[no-untyped-def]
                 return False
             inside = numpy.int64(-1)
             bound = first_binding
+        around = epoch
         if declares:
-            counts[3] += 1
-            epoch = counts[3]
+            if depth == 0:
+                epoch = _rooted(room.roots, room.root_facts, counts, data, tag, p)
+            elif not own:
+                counts[3] += 1
+                epoch = counts[3]
         elif mark >= 0 and q == p and counts[0] + counts[1] == kept:
             # Not a tag with an identifier, which must be looked at each time.
             memory[mark, 0] = epoch
             memory[mark, 1] = before
-            memory[mark, 2] = tag
-            memory[mark, 3] = p - tag
-            memory[mark, 4] = state
-            memory[mark, 5] = name_end - name
-            memory[mark, 6] = inside
-            memory[mark, 7] = begin
+            memory[mark, 2] = state
+            memory[mark, 3] = name_end - name
+            memory[mark, 4] = inside
+            memory[mark, 5] = begin
+            whole = (p - 1 - tag) >> 3
+            for number in range(whole):
+                tags[mark, number] = eights[tag + 8 * number]
+            tags[mark, whole] = ending
         if own:
             if depth == 0:
                 break
@@ -1089,6 +1158,7 @@ def _pass(data, eights, p, tables, room):  # type: ignore[no-untyped-def]
         levels[depth, 2] = name
         levels[depth, 3] = name_end - name
         levels[depth, 4] = first_binding
+        levels[depth, 5] = around
         state = begin
         content = inside
     return _misc(data, p, n) == n and _resolved(id_slots, identifiers, references, counts, data)
