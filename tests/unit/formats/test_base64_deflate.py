@@ -51,6 +51,18 @@ def test_any_document_is_read_back(size, seed, before, after):
     assert inflated(made) == [data, data]
 
 
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.5])
+def test_the_one_letter_of_seven_bits_wherever_it_stands(share):
+    # `+` alone has a code of seven bits.
+    choose = random.Random(share)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/"
+    text = "".join("+" if choose.random() < share else choose.choice(letters) for _ in range(32_000))
+    body = base64.b64decode(text)
+    data = document(body)
+    made = packed(data, body, len(END))
+    assert made is None if share == 0.5 else inflated(made) == [data, data]
+
+
 @pytest.mark.parametrize("size", range(16_384, 16_384 + 13))
 def test_whatever_is_left_after_the_last_six_bytes(size):
     body = noise(size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 SCHEMA = """<xs:element name="r" type="R"/>
@@ -101,3 +103,61 @@ def test_many_declarations_are_left_to_libxml2(judge):
 
     assert judge(declared(50)) == "accepted"
     assert judge(declared(100)) == "undecided"
+
+
+# A tag is remembered from one document to the next: what it means hangs on the names bound there, which may be others.
+BINDINGS = {
+    "as ours": ' xmlns="urn:a" xmlns:b="urn:b" xmlns:a="urn:a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+    "in another order": ' xmlns:b="urn:b" xmlns="urn:a" xmlns:a="urn:a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+    "b elsewhere": ' xmlns="urn:a" xmlns:b="urn:x" xmlns:a="urn:a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+    "a and b exchanged": ' xmlns="urn:a" xmlns:b="urn:a" xmlns:a="urn:b" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+    "b not bound": ' xmlns="urn:a" xmlns:a="urn:a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+}  # fmt: skip
+MEANT = {
+    "<b:leaf/>": {"as ours", "in another order"},
+    '<a:e xsi:type="More" w=""/>': {"as ours", "in another order", "b elsewhere", "b not bound"},
+    '<e xsi:type="a:More" w=""/>': {"as ours", "in another order", "b elsewhere", "b not bound"},
+    "<b:held></b:held>": {"a and b exchanged"},
+    "<a:leaf/>": {"a and b exchanged"},
+    '<held xmlns:b="urn:b"/><b:leaf/>': {"as ours", "in another order"},
+    '<held xmlns:a="urn:b"><h xsi:type="a:More" w=""/></held>': set(),
+    '<b:leaf xmlns:b="urn:b"/><held><h w=""/></held>': set(BINDINGS),
+}
+
+
+def test_a_tag_seen_in_one_document_means_its_own_in_the_next(judge):
+    documents = [(bound, content) for bound in BINDINGS for content in MEANT]
+    random = Random(1)
+    for _ in range(20):
+        random.shuffle(documents)
+        for bound, content in documents:
+            expected = bound in MEANT[content]
+            assert (judge(f"<r{BINDINGS[bound]}>{content}</r>") == "accepted") is expected, (bound, content)
+
+
+def test_more_roots_than_are_remembered_and_longer_ones(judge):
+    for _ in range(3):
+        for number in range(20):
+            for more in ("", f' xmlns:long{number}="urn:{"x" * 2_000}"'):
+                good = f'<r xmlns="urn:a" xmlns:p{number}="urn:b"{more}><p{number}:leaf n="1"/></r>'
+                assert judge(good) == "accepted"
+                assert judge(good.replace(f':p{number}="urn:b"', f':p{number}="urn:x"')) == "refused"
+
+
+def test_tags_of_any_length(judge):
+    for _ in range(2):
+        for size in range(1, 300):
+            tag = f'<e xsi:type="More" w="{"x" * size}"/>'
+            assert judge(ROOT.format(tag + tag)) == "accepted"
+            # The same but for its last letters.
+            assert judge(ROOT.format(tag + tag.replace('x"/>', '" w=""/>'))) == "refused"
+            assert judge(ROOT.format(tag + tag.replace('"/>', '" v="x"/>'))) == "refused"
+            assert judge(ROOT.format(tag.replace('"/>', '"></e>') + tag)) == "accepted"
+            assert judge(ROOT.format(tag + tag.replace('"/>', '">'))) == "refused"
+
+
+def test_more_tags_than_are_remembered(judge):
+    tags = [f'<e xsi:type="More" w="{number:05d}"/>' for number in range(12_000)]
+    for _ in range(2):
+        assert judge(ROOT.format("".join(tags))) == "accepted"
+        assert judge(ROOT.format("".join(tags).replace('"07000"', '"07000" v=""'))) == "refused"

@@ -128,3 +128,16 @@ def test_long_text_and_long_values(judge):
     assert judge("<r xmlns='urn:a'>" + "a" * 1_000_000 + "</r>") == "accepted"
     assert judge("<r xmlns='urn:a'><e v='" + "a" * 100_000 + "'/></r>") == "accepted"
     assert judge("<r xmlns='urn:a'><e v='" + "a&amp;" * 20_000 + "'/></r>") == "undecided"
+
+
+STOPS = [(b"\x00", "refused"), (b"\x1f", "refused"), (b"]]>", "refused"), (b"&", "refused"), (b"\x80", "refused"), (b"\xef\xbf\xbf", "refused"),
+         (b"<", "refused"), (b"&#x0;", "refused"), (b"]", "accepted"), (b"\n", "accepted"), ("é".encode(), "accepted"),
+         (b"&amp;", "accepted"), (b"<!--a-->", "accepted"), (b"\x7f", "accepted"), (b"<e/>", "accepted")]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [0, 7, 511, 512, 513, 1_023, 1_024, 1_500, 1_535, 1_536, 2_040])
+@pytest.mark.parametrize(("content", "verdict"), STOPS)
+def test_what_stops_a_long_text(judge, place, content, verdict):
+    for size in (2_048, 2_051):
+        text = b"a" * place + content + b"b" * (size - place)
+        assert judge(b"<r xmlns='urn:a'>%b</r>" % text) == verdict
