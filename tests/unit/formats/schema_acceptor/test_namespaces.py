@@ -35,6 +35,8 @@ CONTENTS = [
     ("declaration ends with its element", '<c:leaf xmlns:c="urn:b"/><c:leaf/>', "refused"),
     ("declaration ends with its parent", '<held xmlns:c="urn:b"><h w=""/></held><c:leaf/>', "refused"),
     ("declaration changed inside", '<leaf xmlns="urn:b" n="1"/><held/>', "accepted"),
+    ("same tag inside and after a declaration", '<held xmlns:c="urn:a"><h xsi:type="c:More" w=""/></held><held><h xsi:type="c:More" w=""/></held>',
+     "refused"),
     ("same tag after another declaration", '<b:leaf/><held xmlns:b="urn:x"></held><b:leaf/>', "accepted"),
     ("same tag under another declaration", '<e xsi:type="a:More" w=""/><held xmlns:a="urn:x"><h xsi:type="a:More" w=""/></held>', "refused"),
     ("prefix declared twice", '<held xmlns:c="urn:b" xmlns:c="urn:b"/>', "refused"),
