@@ -182,6 +182,8 @@ def _compiled(function: Any, signature: Any) -> Any:
         return numba.njit(signature, **options)(function)
 
 
+# Its calls have no types of their own.
+_types: Any = types
 _write = _compiled(
     _pass,
     types.int64(
@@ -195,7 +197,7 @@ _write = _compiled(
 )
 _sampled = _compiled(
     _alike,
-    types.UniTuple(types.int64, 2)(types.Array(types.uint8, 1, "C", readonly=True), types.Array(types.int64, 1, "C")),
+    _types.UniTuple(types.int64, 2)(types.Array(types.uint8, 1, "C", readonly=True), types.Array(types.int64, 1, "C")),
 )
 _COUNTS: Any = numpy.zeros(256, numpy.int64)
 _TABLE = _pairs()

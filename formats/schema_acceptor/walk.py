@@ -44,7 +44,7 @@ BINDINGS = 64
 VALUE = 1 << 16
 IDENTIFIERS = 1 << 13
 ID_SLOTS = 1 << 15
-# Tags remembered, of so many words of eight bytes at most: a synthesis of 84 kB has some 500 different ones, most of them those of any other.
+# Tags remembered, of so many words at most: a synthesis of 84 kB has some 500 different ones, most of them those of any other.
 MEMORY = 1 << 12
 TAG = 32
 # Bytes of text after which more of it is looked at by as many at a time.
