@@ -23,10 +23,13 @@ from datetime import date
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import reference as ref
+
+if TYPE_CHECKING:
+    from transvase.model.record import Record
 
 RESULTS = Path(__file__).with_name("results.csv")
 
@@ -65,9 +68,9 @@ def ratio(work: Callable[[], None], other: Callable[[], None], rounds: int) -> f
 
 
 class Unit:
-    """The reference patient ready to export, opened once per process."""
+    """The reference patient ready to export, or several of its size that are all different, opened once per process."""
 
-    def __init__(self, folder: Path, schema: str, pdf: Callable[[int], bytes] = ref.pdf) -> None:
+    def __init__(self, folder: Path, schema: str, pdf: Callable[[int], bytes] = ref.pdf, people: int = 1) -> None:
         from lxml import etree
 
         from transvase.exporters import documents
@@ -76,25 +79,31 @@ class Unit:
         from transvase.formats.schema_acceptor import compile_schema
 
         folder.mkdir(exist_ok=True)
-        self.bodies = [pdf(1), pdf(2)]
         self.folder = folder
-        digests = [hashlib.sha256(body).hexdigest() for body in self.bodies]
-        self.paths = [folder / digest[:2] / digest for digest in digests]
-        for path, body in zip(self.paths, self.bodies, strict=True):
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(body)
+        # The patients, their rows, those of their bundle (32 entries, where the VSM has 60), and where the floor reads their documents.
+        self.people: list[tuple[Any, Record, Record]] = []
+        self.paths: list[list[Path]] = []
+        for number in range(people):
+            bodies = [pdf(2 * number + 1), pdf(2 * number + 2)]
+            record = ref.record(bodies, number)
+            self.people.append((ref.patient(number), record, ref.bundled(record)))
+            self.paths.append([self._kept(body) for body in bodies])
         validator = etree.XMLSchema(etree.parse(schema)) if schema else None
         # As in an export of many patients.
         accepts = compile_schema(Path(schema)).accepts if schema else None
         self.ctx = documents.context(
             ref.practice(), [ref.practitioner()], ref.CLOCK, "Transvase bench", validator, accepts, packs=packed
         )
-        self.patient, self.record = ref.patient(), ref.record(self.bodies)
-        # The unit's bundle has 32 entries, its VSM 60.
-        self.bundled = ref.bundled(self.record)
         # As the product's workers do.
         calm_collector()
         keep_memory()
+
+    def _kept(self, body: bytes) -> Path:
+        digest = hashlib.sha256(body).hexdigest()
+        path = self.folder / digest[:2] / digest
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(body)
+        return path
 
     def body(self, digest: str) -> bytes | None:
         """A body read and checked by the product."""
@@ -109,13 +118,14 @@ class Unit:
         from transvase.exporters.portability import ABREAST
         from transvase.formats import zip_stream
 
-        def made() -> Any:
-            return patient_archive.building(self.ctx, self.patient, self.record, True, True, self.body)
+        def made(rank: int) -> Any:
+            patient, record, _ = self.people[rank % len(self.people)]
+            return patient_archive.building(self.ctx, patient, record, True, True, self.body)
 
         stamp = zip_stream.dos_time(ref.CLOCK.replace(tzinfo=None))
         with out.open("wb") as file:
             for start in range(0, patients, ABREAST):
-                for one in done(abreast([made() for _ in range(start, min(start + ABREAST, patients))])):
+                for one in done(abreast([made(rank) for rank in range(start, min(start + ABREAST, patients))])):
                     check = zip_stream.crc(one.data)
                     member = zip_stream.Member("PAT00001.ZIP", 0, check, len(one.data), len(one.data), 0)
                     hashlib.sha256(one.data).hexdigest()
@@ -130,11 +140,13 @@ class Unit:
 
         with out.open("wb") as file:
             for start in range(0, patients, ABREAST):
-                for data in done(abreast([self._listed() for _ in range(start, min(start + ABREAST, patients))])):
+                for data in done(
+                    abreast([self._listed(rank) for rank in range(start, min(start + ABREAST, patients))])
+                ):
                     file.write(data)
             sync(file)
 
-    def _listed(self) -> Generator[None, None, bytes]:
+    def _listed(self, rank: int) -> Generator[None, None, bytes]:
         from transvase.exporters import documents, patient_archive
         from transvase.exporters.abreast import abreast
         from transvase.exporters.cda.header import record_target
@@ -143,7 +155,7 @@ class Unit:
         from transvase.formats.xds_metadata import submission_set
         from transvase.formats.xds_xml import submit_objects_request
 
-        ctx, patient, record = self.ctx, self.patient, self.record
+        ctx, (patient, record, bundled) = self.ctx, self.people[rank % len(self.people)]
         target = record_target(patient, ctx.practice.oid, True)
         text, _ = patient_archive.synthesis_text(ctx, patient, record, target)
         yield
@@ -155,9 +167,9 @@ class Unit:
         pairs = zip(record["document"], record["document_version"], bodies, strict=True)
         works = [
             documents.composing(
-                ctx, target, True, document, version, f"1.2.250.1.999.1.1.9.{rank}", "", body, f"DOC{rank:04d}"
+                ctx, target, True, document, version, f"1.2.250.1.999.1.1.9.{place}", "", body, f"DOC{place:04d}"
             )
-            for rank, (document, version, body) in enumerate(pairs, 2)
+            for place, (document, version, body) in enumerate(pairs, 2)
         ]
         made = yield from abreast(works)
         entries += [one.entry for one in made]
@@ -169,7 +181,7 @@ class Unit:
         members.append(("IHE_XDM/SUBSET01/METADATA.XML", metadata, True))
         yield
         bundle = document_bundle(
-            self.bundled, practice=ctx.practice, practitioners={"1": ref.practitioner()}, patient=patient,
+            bundled, practice=ctx.practice, practitioners={"1": ref.practitioner()}, patient=patient,
             created="2026-11-23T20:00:00+01:00", identifier="1.2.250.1.999.1.1.8.1", qualified=True,
         )  # fmt: skip
         members.append(("BUNDLE.JSON", bundle, True))
@@ -208,6 +220,13 @@ def reference(options: argparse.Namespace) -> None:
             lambda: unit.listed(folder / "a", n), lambda: ref.floor(unit.paths, folder / "b", n), options.rounds
         )
         keep("reference", "unit of the design, one core, times the floor", times, note)
+        # The same size, but no two patients nor documents alike: what is remembered from one to the next helps less.
+        others = Unit(folder / "others", options.schema, people=n)
+        others.listed(folder / "warm", 10)
+        times = ratio(
+            lambda: others.listed(folder / "a", n), lambda: ref.floor(others.paths, folder / "b", n), options.rounds
+        )
+        keep("reference", "patients all different, one core, times the floor", times, note)
         # The unit holds PDF/A-1, as level 1 wants: what it costs to bring others there is told beside it.
         mended = Unit(folder / "undeclared", options.schema, ref.undeclared)
         mended.listed(folder / "warm", 10)
