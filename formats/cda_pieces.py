@@ -1,21 +1,20 @@
-"""Header of a CDA that its schema accepts, read piece by piece: what repeats from one document to the next (the patient, an author, the
-structure) is parsed once. The same values as `cda.header(cda.parse(...))`, which reads every document this module declines.
+"""Header of a CDA that its schema accepts, read around the values that change: what repeats from one document to the next (authors,
+structure, act) is parsed once, and so is the patient. The same values as `cda.header(cda.parse(...))`, which reads every document this
+module declines.
 
-Only sound on bytes that are known to be well-formed and valid: there, these elements stand in the header alone and never hold
-themselves, so that their text can be cut out by name.
+Only sound on bytes that are known to be well-formed and valid, or that `written` has looked at: there, these values stand in the header
+alone, so that they can be cut out by name; what is left is parsed with marks in their places, and says where each belongs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
 import pybase64
 
 from transvase.formats import cda
-from transvase.formats.cda import Act, CdaHeader, Id, Organization, Party, Patient
+from transvase.formats.cda import CdaHeader, Id, Patient
 from transvase.formats.safe_xml import XmlRefused, element
 
 # The header ends where the body begins; a comment, a CDATA section or a prefix would make cutting by name unsafe.
@@ -23,27 +22,24 @@ _BODY = re.compile(rb"<component><(structuredBody|nonXMLBody)[ >]")
 _OPENING = re.compile(rb"\s*(?:<\?xml[^>]*\?>\s*)?<ClinicalDocument( [^>]*)>")
 # The prefix of laboratory reports names a namespace of their own: none of its elements is one of those cut out.
 _NAMESPACE = re.compile(rb'xmlns(?::xsi)?=|xmlns:lab="urn:oid:1\.3\.6\.1\.4\.1\.19376\.1\.3\.2"')
-_PIECES = (b"recordTarget", b"author", b"custodian", b"legalAuthenticator", b"documentationOf")
-_PIECE = re.compile(rb"<(" + b"|".join(_PIECES) + rb")[ >]")
-_TIME = re.compile(rb'<time value="([0-9+\-.]*)"/>')
-_INTERVAL = re.compile(
-    rb'<effectiveTime>(?:<low value="([0-9+\-.]*)"/>)?(?:<high value="([0-9+\-.]*)"/>)?</effectiveTime>'
-)
+_TARGETED, _TARGETED_END, _NO_TARGET = b"<recordTarget>", b"</recordTarget>", b"<recordTarget/>"
 
-# Values of a document alone, in the order of the schema; one that an escape or a line break would change is not simple.
-_CHANGING = tuple(
-    map(
-        re.compile,
-        (
-            rb'<id root="([^"&<\x00-\x20]*)"',
-            rb"<title>([^<&>\x00-\x1f]*)</title>",
-            rb'<effectiveTime value="([0-9+\-.]*)"',
-            rb'<setId root="([^"&<\x00-\x20]*)"',
-            rb'<versionNumber value="([0-9]{1,9})"',
-        ),
-    )
+# What stands in place of a value that changes while the rest is read: where it comes out, the value belongs.
+_MARK = b"\x7f"
+_VERSION = 999_999_999
+# Values of a document alone, before its patient, in the order of the schema, and their marks; one that an escape or a line break would
+# change is not simple.
+_CHANGING = (
+    (re.compile(rb'<id root="([^"&<\x00-\x20]*)"'), _MARK + b"id"),
+    (re.compile(rb"<title>([^<&>\x00-\x1f]*)</title>"), _MARK + b"title"),
+    (re.compile(rb'<effectiveTime value="([0-9+\-.]*)"'), _MARK + b"made"),
+    (re.compile(rb'<setId root="([^"&<\x00-\x20]*)"'), _MARK + b"set"),
+    (re.compile(rb'<versionNumber value="([0-9]{1,9})"'), b"%d" % _VERSION),
 )
-
+# After the patient, the times of those who take part and of the act.
+_VALUE = b' value="'
+_TIMED = (b"<time", b"<low", b"<high", b"<effectiveTime")
+_TIME = b"0123456789+-."
 
 # The patient as `exporters.cda.header` writes one, of values that stand there as they are: no escape, no line break.
 _V, _T = r'[^"&<>\x00-\x1f]*+', r"[^&<>\x00-\x1f]*+"
@@ -70,57 +66,52 @@ def header(data: bytes) -> CdaHeader | None:
     # Without another prefix than xsi, every element of the header stands under the name by which it is cut out.
     if _stands(data, b"<!", at, end) or _stands(data, b"<?", at, end) or data.find(b"xmlns", at, end) >= 0:
         return None
-    if names.count(b"xmlns") != len(_NAMESPACE.findall(names)):
+    start = data.find(_TARGETED, at, end)
+    close = data.find(_TARGETED_END, start, end)
+    if start < 0 or close < 0 or names.count(b"xmlns") != len(_NAMESPACE.findall(names)):
         return None
-    patient: Patient | None = None
-    authors: list[Party] = []
-    acts: list[Act] = []
-    authenticator: Party | None = None
-    custodian = Organization()
-    rest = [data[opening.start() : at]]
-    for kind, start, inner, close in _cut(data, at, end):
-        rest.append(data[at:start])
-        content = data[inner:close]
-        at = close + len(kind) + 3
-        if kind == b"recordTarget":
-            if patient is not None:
+    kept: list[bytes] = []
+    values: list[bytes] = []
+    at = opening.start()
+    for pattern, mark in _CHANGING:
+        found = pattern.search(data, at, start)
+        if found is None:
+            return None
+        kept += (data[at : found.start(1)], mark)
+        values.append(found[1])
+        at = found.end(1)
+    kept += (data[at:start], _NO_TARGET)
+    after, *timed = data[close + len(_TARGETED_END) : end].split(_VALUE)
+    kept.append(after)
+    times: list[bytes] = []
+    for part in timed:
+        kept.append(_VALUE)
+        if after.endswith(_TIMED):
+            time, quote, part = part.partition(b'"')
+            if not time or not quote or time.translate(None, _TIME):
                 return None
-            patient = _patient(names, content)
-        elif kind == b"custodian":
-            custodian = _custodian(names, content)
-        elif kind == b"documentationOf":
-            act = _act(names, content)
-            if act is None:
-                return None
-            acts.append(act)
-        else:
-            found = _TIME.search(content)
-            if found is None or content.count(b"<time") != 1 or b"<assigned" in content[: found.start()]:
-                return None
-            party = _party(names, kind, content[: found.start()] + content[found.end() :])
-            party = party._replace(time=found[1].decode())
-            if kind == b"author":
-                authors.append(party)
-            else:
-                authenticator = party
-    rest.append(data[at:end])
-    # What is left, with the beginning of the body, which tells the level, is the same for many documents but for a few values.
+            kept += (_MARK, b"%d" % len(times), quote)
+            times.append(time)
+        kept.append(part)
+        after = part
+    # The beginning of the body tells the level.
     level = data.find(b">", body.end() - 1) + 1
     if body[1] == b"nonXMLBody":
         text = data.find(b">", level) + 1
-        rest.append(data[end:text] + b"</text></nonXMLBody></component>")
+        kept.append(data[end:text] + b"</text></nonXMLBody></component></ClinicalDocument>")
     else:
-        rest.append(data[end:level] + b"</structuredBody></component>")
-    rest.append(b"</ClinicalDocument>")
-    base = _rest(b"".join(rest))
+        kept.append(data[end:level] + b"</structuredBody></component></ClinicalDocument>")
+    base = _timed(b"".join(kept), tuple(times))
     if base is None:
         return None
+    identifier, title, made, set_id, version = (v.decode() for v in values)
     return base._replace(
-        patient=patient or Patient(),
-        authors=tuple(authors),
-        acts=tuple(acts),
-        legal_authenticator=authenticator,
-        custodian=custodian,
+        id=Id(identifier, base.id.extension),
+        title=title,
+        effective_time=made,
+        set_id=Id(set_id, base.set_id.extension),
+        version=int(version),
+        patient=_patient(names, data[start + len(_TARGETED) : close]),
     )
 
 
@@ -129,8 +120,6 @@ _HELD = b'<component><nonXMLBody><text mediaType="application/pdf" representatio
 _END = b"</text></nonXMLBody></component></ClinicalDocument>"
 # What UTF-8 can write and XML cannot hold: U+FFFE and U+FFFF.
 _NO_CHARACTER = re.compile(rb"\xef\xbf[\xbe\xbf]")
-# A piece of the header whose tag says more than its name.
-_TAGGED = re.compile(rb"<(?:" + b"|".join(_PIECES) + rb")[\s/]")
 
 
 def written(data: bytes) -> CdaHeader | None:
@@ -146,51 +135,53 @@ def written(data: bytes) -> CdaHeader | None:
     without = data[:held] + _END
     try:
         pybase64.b64decode_as_bytearray(memoryview(data)[held:end], validate=True)
-        return None if _TAGGED.search(without) or _NO_CHARACTER.search(without) else header(without)
+        return None if _NO_CHARACTER.search(without) else header(without)
     except ValueError:
         # No base64, no XML or no UTF-8.
         return None
 
 
-def _rest(text: bytes) -> CdaHeader | None:
-    """Header of what is no piece. Its values that change with each document are cut out in their order, which the schema fixes."""
-    kept: list[bytes] = []
-    values: list[bytes] = []
-    at = 0
-    for pattern in _CHANGING:
-        found = pattern.search(text, at)
-        if found is None:
-            return None
-        kept.append(text[at : found.start(1)])
-        values.append(found[1])
-        at = found.end(1)
-    interval = _INTERVAL.search(text, at)
-    low = high = b""
-    if interval is not None:
-        kept.append(text[at : interval.start()])
-        at, low, high = interval.end(), interval[1] or b"", interval[2] or b""
-    kept.append(text[at:])
-    base = _constant(b"".join(kept))
-    if base is None or (interval is not None and (base.encounter_low or base.encounter_high)):
+@lru_cache(maxsize=512)
+def _timed(text: bytes, times: tuple[bytes, ...]) -> CdaHeader | None:
+    """Header of a document without its patient, its times in their places; the other values that change with it are marks."""
+    base = _constant(text, len(times))
+    if base is None:
         return None
-    identifier, title, made, set_id, version = (v.decode() for v in values)
+
+    def told(value: str) -> str:
+        return times[int(value[1:])].decode() if value[:1] == "\x7f" else value
+
+    signed = base.legal_authenticator
     return base._replace(
-        id=Id(identifier, base.id.extension),
-        title=title,
-        effective_time=made,
-        set_id=Id(set_id, base.set_id.extension),
-        version=int(version),
-        encounter_low=low.decode() or base.encounter_low,
-        encounter_high=high.decode() or base.encounter_high,
+        authors=tuple(one._replace(time=told(one.time)) for one in base.authors),
+        legal_authenticator=signed and signed._replace(time=told(signed.time)),
+        acts=tuple(
+            one._replace(
+                low=told(one.low), high=told(one.high), performer=one.performer._replace(time=told(one.performer.time))
+            )
+            for one in base.acts
+        ),
+        encounter_low=told(base.encounter_low),
+        encounter_high=told(base.encounter_high),
     )
 
 
 @lru_cache(maxsize=512)
-def _constant(text: bytes) -> CdaHeader | None:
+def _constant(text: bytes, times: int) -> CdaHeader | None:
+    """Header of a document out of which the patient and the values that change were cut: these are marks; None when one does not come
+    out where it belongs."""
     try:
-        return cda.header(element(text))
+        document = element(text)
     except XmlRefused:
         return None
+    base = cda.header(document)
+    said = (base.id.root, base.title, base.effective_time, base.set_id.root)
+    marks = tuple(mark.decode() for _, mark in _CHANGING[:4])
+    if said != marks or base.version != _VERSION or text.count(b"<recordTarget") != 1:
+        return None
+    # The patient's place is one of the header's, and no mark came with the document.
+    own = text.count(_MARK) == len(marks) + times and document.find(f"{cda.V3}recordTarget") is not None
+    return base if own else None
 
 
 def _stands(data: bytes, mark: bytes, at: int, end: int) -> bool:
@@ -199,28 +190,11 @@ def _stands(data: bytes, mark: bytes, at: int, end: int) -> bool:
     return data.find(mark[1], at, end) >= 0 and data.find(mark, at, end) >= 0
 
 
-def _cut(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:
-    """The pieces in their order: name, place, and where its content begins and ends."""
-    while (found := _PIECE.search(data, at, end)) is not None:
-        inner = data.find(b">", found.end(1)) + 1
-        closing = b"</%b>" % found[1]
-        close = data.find(closing, inner)
-        if close < 0:
-            return
-        yield found[1], found.start(), inner, close
-        at = close + len(closing)
-
-
-def _element(names: bytes, name: bytes, content: bytes) -> Any:
-    """A piece as an element of its own, under the names of its document."""
-    return element(b"<%b%b>%b</%b>" % (name, names, content, name))
-
-
 @lru_cache(maxsize=64)
 def _patient(names: bytes, content: bytes) -> Patient:
     found = _TARGET.fullmatch(content.decode())
     if found is None:
-        return cda.patient(_element(names, b"recordTarget", content))
+        return cda.patient(element(b"<recordTarget%b>%b</recordTarget>" % (names, content)))
     first: dict[tuple[str, str], str] = {}
     given: list[str] = []
     for part, kind, name in _NAMES.findall(found["names"]):
@@ -238,32 +212,3 @@ def _patient(names: bytes, content: bytes) -> Patient:
         birth=found["birth"],
         birth_place=found["county"] or "",
     )
-
-
-@lru_cache(maxsize=64)
-def _custodian(names: bytes, content: bytes) -> Organization:
-    return cda.custodian(_element(names, b"custodian", content))
-
-
-@lru_cache(maxsize=512)
-def _party(names: bytes, kind: bytes, content: bytes) -> Party:
-    node = _element(names, kind, content)
-    return cda.author(node) if kind == b"author" else cda.entity(node)
-
-
-@lru_cache(maxsize=512)
-def _event(names: bytes, content: bytes) -> Act | None:
-    return cda.act(_element(names, b"documentationOf", content))
-
-
-def _act(names: bytes, content: bytes) -> Act | None:
-    """An act, its interval read apart since it changes with each document."""
-    if b"<effectiveTime" not in content:
-        return _event(names, content)
-    found = _INTERVAL.search(content)
-    if found is None or b"<performer" in content[: found.start()]:
-        return None
-    act = _event(names, content[: found.start()] + content[found.end() :])
-    if act is None or act.low or act.high:
-        return None
-    return act._replace(low=(found[1] or b"").decode(), high=(found[2] or b"").decode())
