@@ -149,6 +149,10 @@ def test_a_title_that_looks_like_a_tag_is_text(one, name):
         pytest.param([('<time value="', "<time value='\x7f1'/><x value=\"")], id="mark of our own"),
         pytest.param([("</author>", '<time value="1999"/></author>')], id="second time after the author"),
         pytest.param(
+            [('<effectiveTime><low value="', '<effectiveTime value="2019"><low value=""/><high value="')],
+            id="empty beginning",
+        ),
+        pytest.param(
             [("<versionNumber value=", "<versionNumber nullFlavor='NA' value=")], id="version with another attribute"
         ),
     ],
