@@ -544,6 +544,7 @@ MIRRORED = {
     "/CreationDate": ("http://ns.adobe.com/xap/1.0/", "CreateDate"),
     "/ModDate": ("http://ns.adobe.com/xap/1.0/", "ModifyDate"),
 }
+_QUALIFIED = {key: f"{{{space}}}{name}" for key, (space, name) in MIRRORED.items()}
 _PART, _CONFORMANCE = (f"{{http://www.aiim.org/pdfa/ns/id/}}{name}" for name in ("part", "conformance"))
 _DESCRIPTION, _ITEM = (f"{{http://www.w3.org/1999/02/22-rdf-syntax-ns#}}{name}" for name in ("Description", "li"))
 _DATE = re.compile(
@@ -626,8 +627,7 @@ def packet_differs(packet: bytes, info: Iterable[tuple[str, str]]) -> bool:
     if said.get(_PART) != "1" or said.get(_CONFORMANCE) not in ("A", "B"):
         return True
     for key, mine in info:
-        space, name = MIRRORED[key]
-        theirs = said.get(f"{{{space}}}{name}")
+        theirs = said.get(_QUALIFIED[key])
         if theirs is None:
             return True
         if (instant(mine) != instant(theirs)) if key.endswith("Date") else mine.strip() != theirs.strip():

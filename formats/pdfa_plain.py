@@ -238,37 +238,42 @@ class _Reading:
         _sure(0 < count <= _OBJECTS_AT_MOST)
         rows = body[start : start + 20 * count]
         _sure(len(rows) == 20 * count and _ROWS.fullmatch(rows) and (first or rows[:18] == b"0000000000 65535 f"))
-        for at in range(0, 20 * count, 20):
-            if rows[at + 17] == 110:
-                _sure(self.places.setdefault(int(rows[at : at + 10]), first + at // 20) == first + at // 20)
+        fields = rows.split()
+        for number, (offset, kind) in enumerate(zip(fields[::3], fields[2::3], strict=True), first):
+            if kind == b"n" and self.places.setdefault(int(offset), number) != number:
+                raise _NotPlain
         after = body.find(b"startxref", start + 20 * count, start + 20 * count + _TRAILER_AT_MOST)
         end = _TABLE_END.match(body, after) if after >= 0 else None
         if end is None:
             raise _NotPlain
-        trailer = self.value(body[start + 20 * count : after].strip(_BLANKS), b"trailer", 0)
+        trailer, weighed, referred = _value(body[start + 20 * count : after].strip(_BLANKS), b"trailer")
         _sure(type(trailer) is dict and trailer.keys() <= _TRAILER)
+        self.noted(weighed, 0)
+        self.referred += referred
         self.trailers.append(trailer)
         return first, first + count, end.end()
 
     def object(self, number: int, start: int, end: int) -> bool:
         """Read the object that takes these bytes; whether it is a stream, whose end is not looked at yet."""
         body = self.body
-        head = b"%d 0 obj" % number
         at = body.find(b"stream", start, end)
-        if at < 0:
-            _sure(end - start < _TEXT_AT_MOST)
-            text = body[start:end].rstrip(_BLANKS)
-            _sure(text.endswith(b"endobj") and len(text) < end - start)
-            text = text[:-6]
-            _sure(text[-1:] in b">]\0\t\n\f\r ")
-            self.objects[number] = self.value(text.strip(_BLANKS), head, number)
+        streams = at >= 0
+        text = body[start : at if streams else end]
+        size = len(text)
+        self.text_left -= size
+        if size >= _TEXT_AT_MOST or self.text_left <= 0:
+            raise _NotPlain
+        made, weighed, referred = (_known if size < _KNOWN_AT_MOST else _object)(text, number, not streams)
+        if weighed:
+            self.noted(weighed, number)
+        self.referred += referred
+        if not streams:
+            self.objects[number] = made
             return False
-        _sure(at - start < _TEXT_AT_MOST)
-        keys = self.value(body[start:at].rstrip(_BLANKS), head, number)
-        _sure(type(keys) is dict)
         data = at + (8 if body[at + 6 : at + 8] == b"\r\n" else 7)
-        _sure(body[data - 1] == 10)
-        self.objects[number] = _Stream(keys, data, end)
+        if type(made) is not dict or body[data - 1] != 10:
+            raise _NotPlain
+        self.objects[number] = _Stream(made, data, end)
         return True
 
     def length(self, held: _Stream) -> int:
@@ -278,18 +283,6 @@ class _Reading:
         length = self.at(length)
         _sure(type(length) is bytes and length.isdigit())
         return int(length)
-
-    def value(self, text: bytes, head: bytes, number: int) -> Any:
-        """The value that follows `head`, with nothing before or after; what needs a second look is noted under its number."""
-        _sure(text.startswith(head) and text[len(head) : len(head) + 1] in b"<[\0\t\n\f\r ")
-        self.text_left -= len(text)
-        _sure(self.text_left > 0)
-        text = text[len(head) :]
-        made, weighed, referred = _known(text) if len(text) < _KNOWN_AT_MOST else _parsed(text)
-        if weighed:
-            self.noted(weighed, number)
-        self.referred += referred
-        return made
 
     def noted(self, tokens: tuple[bytes, ...], number: int) -> None:
         """Keep what needs a second look."""
@@ -485,9 +478,26 @@ class _Reading:
         return b"/Filter" in held.keys or packet_differs(self.raw(held), said.items())
 
 
-def _parsed(text: bytes) -> tuple[Any, tuple[bytes, ...], list[bytes]]:
-    """The value that a text is, with nothing before or after; its tokens when one needs a second look; the numbers that it refers to.
-    Nobody changes what is returned."""
+def _object(text: bytes, number: int, ended: bool) -> tuple[Any, tuple[bytes, ...], list[bytes]]:
+    """`_value` of an object of that number, to its end or (`ended` not) to the bytes of its stream."""
+    bare = text.rstrip(_BLANKS)
+    if ended:
+        _sure(bare.endswith(b"endobj") and len(bare) < len(text))
+        bare = bare[:-6]
+        _sure(bare[-1:] in b">]\0\t\n\f\r ")
+        bare = bare.strip(_BLANKS)
+    return _value(bare, b"%d 0 obj" % number)
+
+
+# A software writes the same catalogue, intent, page or font in each of its files.
+_known = lru_cache(maxsize=1_024)(_object)
+
+
+def _value(text: bytes, head: bytes) -> tuple[Any, tuple[bytes, ...], list[bytes]]:
+    """The value that follows `head`, with nothing before or after; its tokens when one needs a second look; the numbers that it refers
+    to. Nobody changes what is returned."""
+    _sure(text.startswith(head) and text[len(head) : len(head) + 1] in b"<[\0\t\n\f\r ")
+    text = text[len(head) :]
     tokens = _TOKEN.findall(text)
     last = tokens[-1] if tokens else b""
     # Otherwise the last token may be the rest of a text that is not plain.
@@ -497,10 +507,6 @@ def _parsed(text: bytes) -> tuple[Any, tuple[bytes, ...], list[bytes]]:
     _sure(next(rest, None) is None)
     weighed = () if _WEIGHED_HERE.isdisjoint(tokens) else tuple(tokens)
     return made, weighed, _REFERENCES.findall(text) if b" R" in text else []
-
-
-# A software writes the same catalogue, intent, page or font in each of its files.
-_known = lru_cache(maxsize=1_024)(_parsed)
 
 
 def _built(token: bytes, rest: Iterator[bytes], depth: int) -> Any:
