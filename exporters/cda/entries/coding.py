@@ -24,9 +24,9 @@ ABSENCE = "2.16.840.1.113883.5.1150.1"
 VALUE = 'value xsi:type="CD"'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """The code system that a model asks for. `national` gives the national form of a recorded code, empty when it has none."""
+    """The code system that a model asks for, one object for each. `national` gives the national form of a recorded code, empty when it has none."""
 
     system: str
     name: str
@@ -64,7 +64,6 @@ def carried(code: str | None, system: str | None) -> bool:
     return bool(code and system and _CODE(code) and _OID(system))
 
 
-@lru_cache(maxsize=16384)
 def _coordinates(asked: Asked, code: str | None, system: str | None) -> tuple[str, str]:
     """Attributes of the concept (without the label), attributes of its translation; empty when there is none."""
     if code is None or system is None or not carried(code, system):
@@ -81,12 +80,10 @@ def _coordinates(asked: Asked, code: str | None, system: str | None) -> tuple[st
     )
 
 
-def concept(tag: str, asked: Asked, code: str | None, system: str | None, text: str, reference: str) -> str:
-    """A coded element: `tag` with its attributes, `text` the escaped label, `reference` the XML ID of the words in the narrative.
-
-    Asked system: the code. Another one: `nullFlavor="OTH"` and a translation. None: the words alone (the form of the ANS examples)."""
+@lru_cache(maxsize=16384)
+def _around(tag: str, asked: Asked, code: str | None, system: str | None, text: str) -> tuple[str, str]:
+    """What stands before and after the reference of a `concept`: a practice says the same of many patients."""
     main, other = _coordinates(asked, code, system)
-    end = tag.partition(" ")[0]
     if main:
         head = f'<{tag} {main} displayName="{text}">'
     elif other:
@@ -94,7 +91,15 @@ def concept(tag: str, asked: Asked, code: str | None, system: str | None, text: 
     else:
         head = f"<{tag}>"
     beside = f'<translation {other} displayName="{text}"/>' if other else ""
-    return f'{head}<originalText><reference value="#{reference}"/></originalText>{beside}</{end}>'
+    return f'{head}<originalText><reference value="#', f'"/></originalText>{beside}</{tag.partition(" ")[0]}>'
+
+
+def concept(tag: str, asked: Asked, code: str | None, system: str | None, text: str, reference: str) -> str:
+    """A coded element: `tag` with its attributes, `text` the escaped label, `reference` the XML ID of the words in the narrative.
+
+    Asked system: the code. Another one: `nullFlavor="OTH"` and a translation. None: the words alone (the form of the ANS examples)."""
+    before, after = _around(tag, asked, code, system, text)
+    return f"{before}{reference}{after}"
 
 
 @lru_cache(maxsize=16384)

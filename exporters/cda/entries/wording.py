@@ -42,6 +42,9 @@ def extension(key: str) -> str:
     """The extension of an entry's identifier, from the key of the row: same row, same identifier in every version.
 
     A key that CDA cannot hold as it is (over 64 characters, out of printable ASCII) is replaced by its digest."""
+    # Most keys are numbers.
+    if key.isalnum() and key.isascii() and len(key) <= 64:
+        return key
     if 0 < len(key) <= 64 and key.isascii() and key.isprintable():
-        return key if key.isalnum() else words(key)
+        return words(key)
     return blake2s(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
