@@ -26,7 +26,8 @@ VALUE = 'value xsi:type="CD"'
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """The code system that a model asks for, one object for each. `national` gives the national form of a recorded code, empty when it has none."""
+    """The code system that a model asks for, one object for each. `national` gives the national form of a recorded code, empty when it
+    has none."""
 
     system: str
     name: str
