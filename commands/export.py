@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     import orjson
 
     from transvase.exporters.portability import facts_of
+    from transvase.formats.fhir_reading import told
     from transvase.pipelines.execute import execute
 
     session = replace(run_of(options, resume=True), sample=options.sample)
@@ -37,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
         print(summary(facts, str(session.settings.export.folder / facts["archive"]), options.lang))
         for line in division(facts, options.lang):
             print(line)
+        if facts["fhir_sample"]:
+            print(told(facts["fhir_sample"], options.lang))
     return 1 if incomplete(facts) else 0
 
 
@@ -55,9 +58,12 @@ def division(facts: dict[str, Any], language: str) -> Iterator[str]:
 
 
 def incomplete(facts: dict[str, object]) -> int:
-    """Documents without a CDA or without content: the archive is complete, these are listed."""
+    """Documents without a CDA or without content, and FHIR resources that an independent reader finds different: the archive is complete,
+    these are listed."""
     forms: dict[str, int] = facts["forms"]  # type: ignore[assignment]
-    return forms.get("plain", 0) + forms.get("absent", 0) + int(facts["orphans"])  # type: ignore[call-overload, no-any-return]
+    reread: dict[str, int] = facts["fhir_sample"] or {}  # type: ignore[assignment]
+    documents = forms.get("plain", 0) + forms.get("absent", 0) + int(facts["orphans"])  # type: ignore[call-overload]
+    return int(documents + reread.get("different", 0))
 
 
 _FORMS = {

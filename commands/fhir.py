@@ -1,5 +1,5 @@
-"""Écrire les dossiers en FHIR : un fichier par type de ressource (NDJSON) et son manifeste Bulk Data.
-/ Write the records as FHIR: one file per resource type (NDJSON) and its Bulk Data manifest."""
+"""Écrire les dossiers en FHIR : un fichier par type de ressource (NDJSON) et son manifeste Bulk Data, ou un Bundle par patient.
+/ Write the records as FHIR: one file per resource type (NDJSON) and its Bulk Data manifest, or one Bundle per patient."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from transvase.errors import BadCall, Said, WorkMissing
 if TYPE_CHECKING:
     from transvase.assets.run import Run
     from transvase.exporters.fhir.bulk import Person
+    from transvase.formats.fhir_reading import Sample
+
+FORMS = ("ndjson", "document", "collection")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,15 +27,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DOSSIER", help="dossier à remplir, vide / folder to fill, empty"
     )
+    parser.add_argument(
+        "--form",
+        choices=FORMS,
+        default="ndjson",
+        help="un fichier par type (défaut), ou par patient un Bundle document, lisible et structuré comme l'IPS, ou collection / "
+        "one file per type (default), or per patient a document Bundle, readable and structured as IPS, or a collection",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write every patient; exit 0."""
+    """Write every patient; exit 1 when an independent reader finds a resource of the sample different."""
     import orjson
 
     from transvase.exporters import portability
     from transvase.exporters.fhir import bulk
-    from transvase.formats import canonical
+    from transvase.formats import canonical, fhir_reading
     from transvase.model.record import ROW
     from transvase.model.slot import PATIENTS_PER_LOT
     from transvase.model.tables import TABLES
@@ -59,22 +69,86 @@ def run(options: argparse.Namespace) -> int:
             return [ROW[table]._make(values) for values in found]
 
         others = [row for row in rows("practice") if row.key != context.practice.key]
-        told = bulk.write(
-            out,
-            _people(base, lots),
-            practices=[context.practice, *others],
-            practitioners={row.key: row for row in rows("practitioner")},
-            created=session.clock.isoformat(),
-            progress=partial(_told, session, total),
-        )
+        practitioners = {row.key: row for row in rows("practitioner")}
+        sample = fhir_reading.Sample()
+        if options.form == "ndjson":
+            told = bulk.write(
+                out,
+                _people(base, lots),
+                practices=[context.practice, *others],
+                practitioners=practitioners,
+                created=session.clock.isoformat(),
+                progress=partial(_told, session, total),
+            )
+            for entry in told["output"]:
+                with (out / entry["url"]).open("rb") as file:
+                    for _ in sample.passing(entry["type"], entry["count"], file):
+                        pass
+            place, count, patients = out / bulk.MANIFEST, sample.of, told["extension"]["patients"]
+            words = ("ressource", "ressources", "resource", "resources")
+        else:
+            told = {}
+            _bundles(session, out, options.form, _people(base, lots), context.practice, practitioners, total, sample)
+            place, count, patients = out, sample.of, total
+            words = ("Bundle", "Bundles", "Bundle", "Bundles")
     if options.json:
-        print(orjson.dumps(told).decode())
+        print(orjson.dumps(told | {"sample": sample.facts()}).decode())
     else:
-        lines = sum(entry["count"] for entry in told["output"])
-        resources = counted(lines, "ressource", "ressources", "resource", "resources", options.lang)
-        people = counted(told["extension"]["patients"], "patient", "patients", "patient", "patients", options.lang)
-        print(f"{out / bulk.MANIFEST}\n{resources}, {people}")
-    return 0
+        people = counted(patients, "patient", "patients", "patient", "patients", options.lang)
+        print(f"{place}\n{counted(count, *words, options.lang)}, {people}")
+        print(fhir_reading.told(sample.facts(), options.lang))
+    return 1 if sample.different else 0
+
+
+def _bundles(
+    session: Run,
+    out: Path,
+    form: str,
+    people: Iterator[Person],
+    practice: Any,
+    practitioners: dict[str, Any],
+    total: int,
+    sample: Sample,
+) -> None:
+    """One Bundle of each patient, named as the resource of the patient."""
+    from transvase.exporters.fhir.bundle import document_bundle
+    from transvase.exporters.fhir.collection import collection_bundle
+    from transvase.exporters.fhir.subject import resource_id
+    from transvase.formats import files
+    from transvase.model.identifiers import SYNTHESES, arc, under
+
+    created = session.clock.isoformat()
+    files.private_folder(out)
+
+    def made() -> Iterator[bytes]:
+        for rank, one in enumerate(people, 1):
+            key = one.row.key
+            if form == "document":
+                arcs = (SYNTHESES, arc("fhir", key), f"{session.clock:%Y%m%d%H%M%S}")
+                bundle = document_bundle(
+                    one.record,
+                    practice=practice,
+                    practitioners=practitioners,
+                    patient=one.row,
+                    created=created,
+                    identifier=under(practice.oid, *arcs),
+                    qualified=one.qualified,
+                )
+            else:
+                bundle = collection_bundle(
+                    one.record,
+                    practice=practice,
+                    practitioners=practitioners,
+                    patient=one.row,
+                    created=created,
+                    qualified=one.qualified,
+                )
+            files.write(out / f"{resource_id(practice.oid, 'patient', key)}.json", bundle)
+            _told(session, total, rank)
+            yield bundle + b"\n"
+
+    for _ in sample.passing("Bundle", total, made()):
+        pass
 
 
 def _told(session: Run, total: int, done: int) -> None:

@@ -44,7 +44,7 @@ from transvase.exporters.manifest import Inner, export_id, manifest
 from transvase.exporters.patient_archive import Line, PatientArchive, issuer_lines
 from transvase.exporters.viewer.lot import Shown, Viewed, viewer_folder, weights
 from transvase.exporters.viewer.record import people
-from transvase.formats import canonical, files, zip_stream
+from transvase.formats import canonical, fhir_reading, files, zip_stream
 from transvase.formats.archive_set import SUFFIX
 from transvase.formats.ascii_text import readme
 from transvase.formats.bodies import read_body
@@ -515,6 +515,7 @@ def assemble(
     alone = len(planned) == 1 and division.delivery is None
     base_name = _archive_name(ctx.clock)
     written: list[Written] = []
+    reread = fhir_reading.Sample()
     for rank, one in enumerate(planned, 1):
         moment = ctx.clock + timedelta(seconds=rank - 1)
         name = _archive_name(moment)
@@ -528,7 +529,7 @@ def assemble(
             "PARTIAL" if status == "COMPLETE" and not alone else status,
             export_id(ctx.practice.oid, moment, job.scope),
             () if alone else _of_set(rank, len(planned), base_name, division.delivery),
-            _optional(job, ctx, name, found, planned, rank, referred),
+            _optional(job, ctx, name, found, planned, rank, referred, reread),
         )
         suffix = division.recipient.suffix if division.recipient else ""
         target = out / f"{name}{suffix}"
@@ -590,6 +591,7 @@ def assemble(
         "viewer": job.viewer,
         "parquet": job.parquet,
         "fhir": job.fhir,
+        "fhir_sample": reread.facts() if job.fhir else None,
     }
     files.write(facts_of(work, job.scope, status == "SAMPLE"), orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     shutil.rmtree(work / "parts", ignore_errors=True)
@@ -747,8 +749,10 @@ def _optional(
     planned: list[Planned],
     rank: int,
     referred: fhir_folder.Practice,
+    reread: fhir_reading.Sample,
 ) -> list[optional_part.Folder]:
-    """The optional folders of the archive of that rank, from 1, that the job asks for; what spans lots waits in `SPOOL`."""
+    """The optional folders of the archive of that rank, from 1, that the job asks for; what spans lots waits in `SPOOL`. `reread` reads
+    some of the FHIR resources again."""
     lots = {part.file: part for part in found}
     here = planned[rank - 1]
     stamp = zip_stream.dos_time(ctx.clock.replace(tzinfo=None))
@@ -769,7 +773,7 @@ def _optional(
         folders.append(canonical.bounded(Path(job.work), tables, job.scope))
     if job.fhir:
         cuts = [lots[one.lot.file].cut(one.start, one.stop) for one in here.slices]
-        folders.append(fhir_folder.write(spool, stamp, cuts, referred, job.clock))
+        folders.append(fhir_folder.write(spool, stamp, cuts, referred, job.clock, reread))
     return folders
 
 

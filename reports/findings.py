@@ -900,6 +900,22 @@ def _carried(extraction: dict[str, Any], export: dict[str, Any]) -> Section:
                     brought,
                 )
             )
+        if reread := export.get("fhir_sample"):
+            tables.append(
+                Table(
+                    "fhir",
+                    Said(
+                        "Ressources FHIR relues par un lecteur indépendant (fhir.resources)",
+                        "FHIR resources read again by an independent reader (fhir.resources)",
+                    ),
+                    (Column("what", Said("Échantillon", "Sample")), _COUNT),
+                    [
+                        [Said("Écrites", "Written"), reread["of"]],
+                        [Said("Relues, de chaque type", "Read again, of each type"), reread["read"]],
+                        [Said("Différentes à la relecture", "Different when read again"), reread["different"]],
+                    ],
+                )
+            )
     return Section("carried", Said("Reprise de la base et archive", "Extraction and archive"), lines, (), tables)
 
 

@@ -45,7 +45,8 @@ def canonical(data: bytes) -> tuple[bytes, memoryview] | None:
 
 
 def tail(data: bytes, pdf: bytes) -> int | None:
-    """How many bytes stand after the base64 in the bytes that `filled` gave for that PDF; None for other bytes."""
+    """How many bytes stand after the base64 in the bytes that `filled` gave for that PDF; None for bytes of
+    another form. That the PDF is the one inside is the caller's to know: its length and first bytes alone are looked at."""
     end = data.rfind(b"</text></nonXMLBody>")
     start = end - (len(pdf) + 2) // 3 * 4
     if (

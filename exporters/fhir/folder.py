@@ -19,6 +19,7 @@ from transvase.exporters.fhir.collection import patient_resources, silent
 from transvase.exporters.fhir.primitive import encoded
 from transvase.exporters.optional_part import Folder, Made, deflated
 from transvase.formats import zip_stream
+from transvase.formats.fhir_reading import Sample
 from transvase.model.record import Record
 
 FOLDER = "FHIR"
@@ -103,8 +104,11 @@ class Practice(NamedTuple):
         return _HEADS + sum(len(content) for _, _, content in shared_resources(self.structures, self.professionals))
 
 
-def write(spool: Path, stamp: tuple[int, int], cuts: Sequence[Cut], practice: Practice, created: str) -> Folder:
-    """The folder of an archive; `created` is the instant of the export, ISO with its offset. Files wait in `spool`."""
+def write(
+    spool: Path, stamp: tuple[int, int], cuts: Sequence[Cut], practice: Practice, created: str, sample: Sample
+) -> Folder:
+    """The folder of an archive; `created` is the instant of the export, ISO with its offset. Files wait in `spool`; `sample` reads some
+    resources again in passing."""
     counts: Counter[str] = Counter()
     names: set[str] = set()
     patients = unsaid = 0
@@ -122,7 +126,12 @@ def write(spool: Path, stamp: tuple[int, int], cuts: Sequence[Cut], practice: Pr
         counts[kind] += 1
     listed = orjson.dumps(manifest(created, "transvase export", counts, patients, unsaid), option=LAYOUT)
     holds = [
-        deflated(spool / f"{kind}.ndjson", f"{FOLDER}/{kind}.ndjson", _lines(kind, shared.get(kind, []), cuts), stamp)
+        deflated(
+            spool / f"{kind}.ndjson",
+            f"{FOLDER}/{kind}.ndjson",
+            sample.passing(kind, counts[kind], _lines(kind, shared.get(kind, []), cuts)),
+            stamp,
+        )
         for kind in sorted(counts)
     ]
     return Folder(FOLDER, (Made(f"{FOLDER}/{MANIFEST}", partial(bytes, listed)), *holds))

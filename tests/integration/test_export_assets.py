@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 import pyrage
 import pytest
 
+from transvase.commands.export import incomplete
 from transvase.commands.main import main
 from transvase.formats import canonical
+from transvase.formats.fhir_reading import told
 from transvase.formats.portability_manifest import read
 from transvase.model.tables import TABLES
 from transvase.sources.synthetic.practice import generate
@@ -64,8 +66,34 @@ def test_port_15_a_trial_is_encrypted_as_the_delivery_and_says_what_it_is(
     members = unzipped(plain.read_bytes())
     assert "SAMPLE" in members["README.TXT"].decode()
     assert {n.split("/")[0] for n in members if "/" in n} == {"DOCUMENTATION", "PARQUET", "FHIR"}
+    lines = sum(len(data.splitlines()) for name, data in members.items() if name.endswith(".ndjson"))
+    sample = facts["fhir_sample"]
+    assert sample["different"] == 0 and sample["of"] == lines >= sample["read"] > 50
     # The audit report speaks of the delivery.
     assert not (work / "export.json").exists()
+
+
+def test_what_an_independent_reader_says_of_fhir_is_told_by_the_command_and_the_report(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(work, tmp_path / "work")
+    path = settings(tmp_path / "work", tmp_path, "")
+    words = ["--settings", str(path), "--clock", CLOCK.isoformat()]
+    assert main(["export", *words]) in (0, 1)
+    line = capsys.readouterr().out.splitlines()[-1]
+    sample = json.loads((tmp_path / "work" / "export.json").read_bytes())["fhir_sample"]
+    assert line == told(sample, "fr") and line.endswith("aucune différence")
+    assert main(["audit", *words]) in (0, 1)
+    (page,) = tmp_path.rglob("rapport.html")
+    section = page.read_text(encoding="utf-8").split("relues par un lecteur indépendant", 1)[1][:3000]
+    assert str(sample["read"]) in section and "Différentes à la relecture" in section
+
+
+@pytest.mark.parametrize(("different", "count"), [(0, 0), (3, 3)])
+def test_resources_that_differ_make_an_export_incomplete(different: int, count: int) -> None:
+    facts = {"forms": {"written": 5}, "orphans": 0, "fhir_sample": {"different": different}}
+    assert incomplete(facts) == count
+    assert incomplete(facts | {"fhir_sample": None}) == 0
 
 
 def test_both_phases_of_a_request_leave_by_the_command(
@@ -95,7 +123,7 @@ def test_both_phases_of_a_request_leave_by_the_command(
         assert not verify(archive).problems
         assert head(archive).status == "PARTIAL"  # type: ignore[attr-defined]
         members = unzipped(archive.read_bytes())
-        told = {orjson.loads(line)["identifier"][-1]["value"] for line in members["FHIR/Patient.ndjson"].splitlines()}
-        assert len(told) == sum(n.startswith("PAT") for n in members) and not told & patients
-        patients |= told
+        here = {orjson.loads(line)["identifier"][-1]["value"] for line in members["FHIR/Patient.ndjson"].splitlines()}
+        assert len(here) == sum(n.startswith("PAT") for n in members) and not here & patients
+        patients |= here
     assert len(patients) == duckdb.sql(f"SELECT count(*) FROM '{work}/canonical/patient.parquet'").fetchall()[0][0]

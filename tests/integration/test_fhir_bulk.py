@@ -81,6 +81,46 @@ def test_the_same_tables_and_clock_give_the_same_bytes(written: Path, origin: Pa
     assert one == two
 
 
+def test_an_independent_reader_is_shown_a_sample(
+    origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(origin, tmp_path / "out") == 0
+    held = {path.name: len(path.read_bytes().splitlines()) for path in (tmp_path / "out").glob("*.ndjson")}
+    read = sum(count if count <= 200 else len(range(0, count, -(-count // 200))) for count in held.values())
+    line = f"FHIR : {read} ressources sur {sum(held.values())} relues par un lecteur indépendant (fhir.resources), aucune différence"
+    assert capsys.readouterr().out.splitlines()[-1] == line
+    assert read == sum(held.values()) > 500
+
+
+@pytest.mark.parametrize("form", ["document", "collection"])
+def test_a_bundle_for_each_patient(origin: Path, tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def write(out: Path) -> dict[str, bytes]:
+        settings = str(origin / "transvase.toml")
+        assert (
+            main(["fhir", "--settings", settings, "--clock", CREATED, "--out", str(out), "--form", form, "--json"]) == 0
+        )
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    made = write(tmp_path / "one")
+    (practice, *_) = rows_of(origin / "work", "practice")
+    people = rows_of(origin / "work", "patient")
+    assert made.keys() == {f"{resource_id(practice.oid, 'patient', row.key)}.json" for row in people}
+    sample = orjson.loads(capsys.readouterr().out)["sample"]
+    assert sample == {"read": len(people), "of": len(people), "different": 0, "differing": []}
+    identifiers = set()
+    for name, data in made.items():
+        bundle = orjson.loads(data)
+        kinds = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
+        assert bundle["type"] == form and bundle["timestamp"] == CREATED
+        (patient,) = (e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Patient")
+        assert f"{patient['id']}.json" == name
+        assert (kinds[0] == "Composition") is (form == "document")
+        identifiers.add(bundle.get("identifier", {}).get("value"))
+    assert len(identifiers) == (len(people) if form == "document" else 1)
+    assert {path.stat().st_mode & 0o77 for path in (tmp_path / "one", *(tmp_path / "one").iterdir())} == {0}
+    assert write(tmp_path / "two") == made
+
+
 def test_references_name_a_line_of_the_file_of_their_type(written: Path) -> None:
     every = resources(written)
     names = Counter(f"{r['resourceType']}/{r['id']}" for r in every)
