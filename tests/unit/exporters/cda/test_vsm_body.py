@@ -106,7 +106,7 @@ def narrative(found: etree._Element) -> str:
         ),
     ],
 )
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [1, 3, 5000])
 def test_each_row_is_one_entry_in_its_section(table, values, place, templates, count):
     root = written({table: [row(table, str(n), **values) for n in range(count)]})
     assert len(root.findall(".//v:entry", NS)) == count

@@ -242,3 +242,25 @@ def test_an_identifier_that_is_no_oid_is_refused(row, identifier):
     }
     with pytest.raises(ValueError, match="OID"):
         document_bundle({}, identifier=identifier, **arguments)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5_000])
+def test_any_number_of_rows(row, count):
+    record = {
+        table: [row(table, key=f"{n}", assertion="affirmed", label="Libellé") for n in range(count)]
+        for table in ("problem", "allergy", "treatment")
+    }
+    bundle = orjson.loads(
+        document_bundle(
+            record,
+            practice=row("practice"),
+            practitioners={},
+            patient=row("patient"),
+            created="2026-11-23T10:00:00+01:00",
+            identifier="1.2.3",
+        )
+    )
+    kinds = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
+    assert len({entry["fullUrl"] for entry in bundle["entry"]}) == len(kinds)
+    for kind in ("Condition", "AllergyIntolerance", "MedicationStatement"):
+        assert kinds.count(kind) == count
